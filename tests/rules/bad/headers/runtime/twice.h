@@ -1,0 +1,4 @@
+/* twice.h - has no include guard. */
+struct twice {
+    int once;
+};

@@ -1,0 +1,3 @@
+/* climbing.h - a workload that measures itself. */
+#include "../runtime/object.h"
+#include "bench/histogram.h"

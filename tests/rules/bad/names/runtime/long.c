@@ -1,0 +1,21 @@
+/* long.c - two nouns. */
+int noun_1;
+int noun_2;
+int noun_3;
+int noun_4;
+int noun_5;
+int noun_6;
+int noun_7;
+int noun_8;
+int noun_9;
+int noun_10;
+int noun_11;
+int noun_12;
+int noun_13;
+int noun_14;
+int noun_15;
+int noun_16;
+int noun_17;
+int noun_18;
+int noun_19;
+int noun_20;

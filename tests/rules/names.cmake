@@ -1,0 +1,32 @@
+# names.cmake - a file owns one noun, a room has its map, a struct is called struct, and nothing is left
+# for later in a comment.
+include(${CMAKE_CURRENT_LIST_DIR}/rule.cmake)
+if(NOT LINES_MAX)
+  set(LINES_MAX 700) # past this a second noun has moved in
+endif()
+
+foreach(room IN ITEMS runtime collectors workloads bench tests papers)
+  if(NOT EXISTS ${ROOT}/${room}/README.md)
+    orr_rule_found("${room} has no README.md")
+  endif()
+endforeach()
+
+orr_rule_files(files *.c *.h *.cc *.def *.cmake *.txt *.in *.sh *.js *.py *.yaml *.json *.md .ci/*)
+set(later "[^A-Za-z0-9_](TO(DO)|FIX(ME)|XX(X)|HA(CK))[^A-Za-z0-9_]")
+foreach(file IN LISTS files)
+  file(READ ${ROOT}/${file} text)
+  if("\n${text}\n" MATCHES "${later}")
+    orr_rule_found("${file} says ${CMAKE_MATCH_1}: do it, or write down why not")
+  endif()
+  if(file MATCHES "\\.(c|h|cc|def)$")
+    string(REGEX MATCHALL "\n" lines "${text}")
+    list(LENGTH lines lines)
+    if(lines GREATER LINES_MAX)
+      orr_rule_found("${file} has more than ${LINES_MAX} lines: move the second noun out")
+    endif()
+    if(text MATCHES "typedef[ \n]+(struct|union|enum)[^;{\n]*")
+      orr_rule_found("${file} hides a type: ${CMAKE_MATCH_0}")
+    endif()
+  endif()
+endforeach()
+orr_rule_verdict()

@@ -1,0 +1,55 @@
+# rule.cmake - what the rules share. A rule is a script: cmake -DROOT=<tree> -P <rule>.cmake prints one
+# line per finding, "<rule>: <what>", and fails if there was one.
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(rule ${CMAKE_SCRIPT_MODE_FILE} NAME_WE)
+
+# Files of ROOT that match any of the patterns, in all folders below; paths are relative to ROOT.
+function(orr_rule_files out)
+  list(TRANSFORM ARGN PREPEND ${ROOT}/)
+  file(GLOB_RECURSE files RELATIVE ${ROOT} ${ARGN})
+  list(FILTER files EXCLUDE REGEX "^build/|^tests/rules/bad/|node_modules/|^workloads/heaps/")
+  set(${out} ${files} PARENT_SCOPE)
+endfunction()
+
+function(orr_rule_found what)
+  message(NOTICE "${rule}: ${what}")
+  set_property(GLOBAL APPEND PROPERTY findings "${what}")
+endfunction()
+
+function(orr_rule_verdict)
+  get_property(findings GLOBAL PROPERTY findings)
+  if(findings)
+    message(FATAL_ERROR "The rule \"${rule}\" is broken; tests/rules/${rule}.cmake says why it exists.")
+  endif()
+endfunction()
+
+# Splits C text into its opening comment, and all the rest.
+function(orr_rule_opening text out_opening out_rest)
+  set(opening "")
+  if(text MATCHES "^[ \n]*/\\*")
+    string(FIND "${text}" "*/" end)
+    string(SUBSTRING "${text}" 0 ${end} opening)
+    string(SUBSTRING "${text}" ${end} -1 text)
+  endif()
+  set(${out_opening} "${opening}" PARENT_SCOPE)
+  set(${out_rest} "${text}" PARENT_SCOPE)
+endfunction()
+
+# C text without its comments and string literals.
+function(orr_rule_code text out)
+  set(code "")
+  string(FIND "${text}" "/*" start)
+  while(start GREATER_EQUAL 0)
+    string(SUBSTRING "${text}" 0 ${start} before)
+    string(APPEND code "${before} ")
+    string(SUBSTRING "${text}" ${start} -1 text)
+    string(FIND "${text}" "*/" end)
+    math(EXPR end "${end} + 2")
+    string(SUBSTRING "${text}" ${end} -1 text)
+    string(FIND "${text}" "/*" start)
+  endwhile()
+  string(APPEND code "${text}")
+  string(REGEX REPLACE "//[^\n]*" "" code "${code}")
+  string(REGEX REPLACE "\"([^\"\\\n]|\\\\.)*\"" "\"\"" code "${code}")
+  set(${out} "${code}" PARENT_SCOPE)
+endfunction()
