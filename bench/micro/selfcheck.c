@@ -68,6 +68,7 @@ run_value(struct orr_gbench_state *state, void *argument)
 {
     struct seen *seen = argument;
     count(state, seen);
+    orr_gbench_keep(seen);
     seen->value = orr_gbench_value(state, 0);
     orr_gbench_counter(state, "plain", 7, 0);
     orr_gbench_counter(state, "mean", (double)seen->executed, ORR_GBENCH_PER_ITERATION);
@@ -81,6 +82,8 @@ run_pair(struct orr_gbench_state *state, void *argument)
 {
     struct seen *cells = argument;
     count(state, &cells[orr_gbench_thread(state)]);
+    orr_gbench_items(state, 500);
+    orr_gbench_bytes(state, 8 * 500);
     orr_gbench_counter(state, "sum", 1, 0);
     orr_gbench_counter(state, "average", 3, ORR_GBENCH_PER_THREAD);
 }
@@ -91,6 +94,18 @@ run_manual(struct orr_gbench_state *state, void *argument)
     (void)argument;
     while (orr_gbench_next(state))
         orr_gbench_spent(state, 0.25);
+}
+
+/* Sleeps outside the clock: 10 ms in each of 3 iterations. */
+static void
+run_paused(struct orr_gbench_state *state, void *argument)
+{
+    (void)argument;
+    while (orr_gbench_next(state)) {
+        orr_gbench_pause(state);
+        usleep(10000);
+        orr_gbench_resume(state);
+    }
 }
 
 static void
@@ -116,6 +131,8 @@ register_rows(void)
     orr_gbench_clock(orr_gbench_iterations(bench, 500), ORR_GBENCH_WALL);
     bench = orr_gbench_clock(orr_gbench_register("manual", run_manual, NULL), ORR_GBENCH_MANUAL);
     orr_gbench_repetitions(orr_gbench_iterations(bench, 10), 2);
+    bench = orr_gbench_clock(orr_gbench_register("paused", run_paused, NULL), ORR_GBENCH_WALL);
+    orr_gbench_iterations(bench, 3);
     orr_gbench_register("error", run_error, NULL);
 }
 
@@ -132,11 +149,12 @@ find_row(json_t *report, const char *name, int n)
     exit(1);
 }
 
-static bool
-has_number(json_t *row, const char *key, double value)
+static double
+number(json_t *row, const char *key)
 {
-    json_t *number = json_object_get(row, key);
-    return json_is_number(number) && json_number_value(number) == value;
+    json_t *found = json_object_get(row, key);
+    check(json_is_number(found), "a column is missing from the report");
+    return json_number_value(found);
 }
 
 static bool
@@ -165,18 +183,21 @@ static void
 check_report(json_t *report)
 {
     json_t *row = find_row(report, "batched/size:4096/iterations:1000", 0);
-    check(has_number(row, "iterations", 1024), "the report has other iterations than ran");
-    check(has_number(row, "plain", 7), "a counter is not reported as given");
-    check(has_number(row, "mean", 1), "a counter per iteration is wrong");
-    check(has_number(row, "inverse", 0.25), "an inverse counter is wrong");
-    check(has_number(row, "times", 2048), "a counter of each iteration is wrong");
+    check(number(row, "iterations") == 1024, "the report has other iterations than ran");
+    check(number(row, "plain") == 7, "a counter is not reported as given");
+    check(number(row, "mean") == 1, "a counter per iteration is wrong");
+    check(number(row, "inverse") == 0.25, "an inverse counter is wrong");
+    check(number(row, "times") == 2048, "a counter of each iteration is wrong");
     check(has_text(row, "label", "a label"), "a label is lost");
     row = find_row(report, "pair/iterations:500/real_time/threads:2", 0);
-    check(has_number(row, "iterations", 1000), "iterations of two threads are not added up");
-    check(has_number(row, "sum", 2), "counters of two threads are not added up");
-    check(has_number(row, "average", 3), "a counter per thread is wrong");
+    check(number(row, "iterations") == 1000, "iterations of two threads are not added up");
+    check(number(row, "sum") == 2, "counters of two threads are not added up");
+    check(number(row, "average") == 3, "a counter per thread is wrong");
+    check(number(row, "bytes_per_second") > number(row, "items_per_second"), "a rate is wrong");
+    row = find_row(report, "paused/iterations:3/real_time", 0);
+    check(number(row, "real_time") < 5e6, "a paused clock went on");
     row = find_row(report, "manual/iterations:10/repeats:2/manual_time", 1);
-    check(has_number(row, "real_time", 0.25e9), "manual time is not what was told");
+    check(number(row, "real_time") == 0.25e9, "manual time is not what was told");
     row = find_row(report, "error", 0);
     check(has_text(row, "error_message", "it cannot be measured"), "an error's message is lost");
     check(has_text(json_object_get(report, "context"), "heap", "none"), "a context line is lost");

