@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # packages.sh - sourced by tests/run.sh and bench/quickstart.sh: orr_packages installs what of the
 # build's needs is missing on a Debian 12 machine, and says what it could not do.
 
