@@ -281,11 +281,12 @@ static void
 read_build(struct orr_environment *environment)
 {
 #ifdef __clang__
-    const char *const compiler = "clang " __clang_version__;
+    snprintf(environment->compiler, sizeof environment->compiler, "clang %d.%d.%d", __clang_major__,
+             __clang_minor__, __clang_patchlevel__);
 #else
-    const char *const compiler = "gcc " __VERSION__;
+    snprintf(environment->compiler, sizeof environment->compiler, "gcc %d.%d.%d", __GNUC__,
+             __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
 #endif
-    orr_utf8_clean(environment->compiler, sizeof environment->compiler, compiler);
 #ifdef ORR_BUILD_TYPE
     orr_utf8_clean(environment->build, sizeof environment->build, ORR_BUILD_TYPE);
 #endif

@@ -43,7 +43,7 @@ struct orr_gc_log_collection {
 };
 
 /* Writes to path, "-" being standard error. Uptime is counted from start_ns. */
-enum orr_status orr_gc_log_open(struct orr_gc_log **log, const char *path, const char *collector,
+enum orr_status orr_gc_log_open(struct orr_gc_log **result, const char *path, const char *collector,
                                 uint64_t start_ns, uint64_t now_ns, struct orr_error *error);
 
 /* The lines of one collection: its phases, then itself. */

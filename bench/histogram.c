@@ -133,8 +133,6 @@ orr_histogram_percentile(const struct orr_histogram *histogram, double percentil
 {
     if (histogram->count == 0)
         return 0;
-    if (!(percentile < 100.0))
-        return histogram->max_ns;
     /* One step down, so that 99.9 % of 1000 is the 999th value although 99.9 is not a binary
      * fraction and the product comes out a hair above 999. */
     const double share = percentile > 0.0 ? nextafter(percentile, 0.0) : 0.0;

@@ -103,21 +103,17 @@ paused_until(const struct track *track, uint64_t time_ns)
     return span->before_ns + (stop - span->start_ns);
 }
 
-/* The longest paused time in any window of this width within the run. */
+/* The longest paused time in any window of this width within the run. Only windows that begin with a
+ * span are looked at, which is enough: a window that begins between two spans loses nothing when it
+ * moves right to the next; one that begins within a span loses nothing when it moves left to its
+ * beginning. One that sticks out of the run then equals the last within it: no pause lies beyond. */
 static uint64_t
-most_paused(const struct track *track, struct run run, uint64_t window_ns)
+most_paused(const struct track *track, uint64_t window_ns)
 {
-    const uint64_t last_start = run.stop_ns - window_ns;
     uint64_t most = 0;
-    for (size_t i = 0; i < 2 * track->count; i++) {
-        const struct span *const span = &track->spans[i / 2];
-        uint64_t start = span->start_ns;
-        if (i % 2) /* the window that ends with the pause, moved into the run if it sticks out */
-            start =
-                span->stop_ns - run.start_ns > window_ns ? span->stop_ns - window_ns : run.start_ns;
-        if (start > last_start)
-            start = last_start;
-        const uint64_t paused = paused_until(track, start + window_ns) - paused_until(track, start);
+    for (size_t i = 0; i < track->count; i++) {
+        const uint64_t start = track->spans[i].start_ns;
+        const uint64_t paused = paused_until(track, start + window_ns) - track->spans[i].before_ns;
         if (paused > most)
             most = paused;
     }
@@ -125,25 +121,25 @@ most_paused(const struct track *track, struct run run, uint64_t window_ns)
 }
 
 static double
-utilisation(const struct track *track, struct run run, uint64_t window_ns)
+utilisation(const struct track *track, uint64_t window_ns)
 {
-    return 1.0 - (double)most_paused(track, run, window_ns) / (double)window_ns;
+    return 1.0 - (double)most_paused(track, window_ns) / (double)window_ns;
 }
 
 static void
 answer_any_thread(struct track *track, struct orr_pause_interval *pauses, size_t count,
-                  struct run run, struct orr_mmu *answers, size_t windows)
+                  struct orr_mmu *answers, size_t windows)
 {
     qsort(pauses, count, sizeof *pauses, order_by_start);
     build_track(track, pauses, count);
     for (size_t w = 0; w < windows; w++)
         if (answers[w].is_measured)
-            answers[w].any_thread = utilisation(track, run, answers[w].window_ns);
+            answers[w].any_thread = utilisation(track, answers[w].window_ns);
 }
 
 static void
 answer_worst_thread(struct track *track, struct orr_pause_interval *pauses, size_t count,
-                    struct run run, struct orr_mmu *answers, size_t windows)
+                    struct orr_mmu *answers, size_t windows)
 {
     size_t end;
     qsort(pauses, count, sizeof *pauses, order_by_thread);
@@ -154,7 +150,7 @@ answer_worst_thread(struct track *track, struct orr_pause_interval *pauses, size
         for (size_t w = 0; w < windows; w++) {
             if (!answers[w].is_measured)
                 continue;
-            const double share = utilisation(track, run, answers[w].window_ns);
+            const double share = utilisation(track, answers[w].window_ns);
             if (share < answers[w].worst_thread)
                 answers[w].worst_thread = share;
         }
@@ -183,8 +179,8 @@ orr_mmu_compute(const struct orr_pause_interval *pauses, size_t count, uint64_t 
         const bool fits = window_ns > 0 && window_ns <= run_stop_ns - run_start_ns;
         answers[w] = (struct orr_mmu){window_ns, fits, 1.0, 1.0};
     }
-    answer_any_thread(&track, copies, kept, run, answers, windows);
-    answer_worst_thread(&track, copies, kept, run, answers, windows);
+    answer_any_thread(&track, copies, kept, answers, windows);
+    answer_worst_thread(&track, copies, kept, answers, windows);
 done:
     free(track.spans);
     free(copies);

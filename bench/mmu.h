@@ -2,9 +2,9 @@
  * the program.
  *
  * Source:  Cheng and Blelloch, PLDI 2001: MMU(w) is the minimum over t of (mutator time within
- *          [t, t + w]) / w. It is exact: the share is a piecewise linear function of t, so its
- *          minimum lies at a window that begins where a pause begins or ends where a pause ends.
- * Cost:    O(P log P) for P pauses: one sort, then two binary searches per pause and window.
+ *          [t, t + w]) / w. It is exact: the share is a piecewise linear function of t, and a
+ *          window in which it is least begins where a pause begins.
+ * Cost:    O(P log P) for P pauses: one sort, then one binary search per pause and window width.
  * Owns:    nothing; it works on a copy of the list.
  * Threads: any; nothing is shared.
  *

@@ -33,7 +33,7 @@ struct orr_pauses {
     uint64_t refused;                     /* recorded nowhere: no such cause, or negative */
 };
 
-enum orr_status orr_pauses_create(struct orr_pauses **pauses, const char *const *cause_names,
+enum orr_status orr_pauses_create(struct orr_pauses **result, const char *const *cause_names,
                                   unsigned cause_count, size_t capacity, struct orr_error *error);
 void orr_pauses_destroy(struct orr_pauses *pauses);
 

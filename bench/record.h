@@ -110,7 +110,7 @@ struct orr_record {
 };
 
 /* The object of a run; the caller drops it with json_decref. */
-enum orr_status orr_record_build(const struct orr_record *record, json_t **object,
+enum orr_status orr_record_build(const struct orr_record *record, json_t **result,
                                  struct orr_error *error);
 
 /* The object on one line. */

@@ -194,7 +194,8 @@ context_json(struct orr_json_fault *fault, const struct orr_environment *environ
     json_t *const context = orr_json_object();
     orr_json_put_text(fault, context, "executable", "orrery");
     if (environment) {
-        const bool is_release = environment->is_optimized && !environment->is_checked;
+        const bool is_release =
+            environment->is_optimized && !environment->is_checked && !environment->sanitizers[0];
         put_machine(fault, context, environment);
         orr_json_put_text(fault, context, "library_build_type", is_release ? "release" : "debug");
     }

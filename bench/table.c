@@ -51,7 +51,8 @@ make_room(struct orr_table *table)
     if (table->rows < table->room)
         return true;
     const size_t room = table->room ? 2 * table->room : 16;
-    char **const cells = realloc(table->cells, room * table->columns * sizeof *cells);
+    /* One column more than needed, since a table without columns must not ask for nothing. */
+    char **const cells = realloc(table->cells, room * (table->columns + 1) * sizeof *cells);
     if (!cells)
         return false;
     table->cells = cells;

@@ -36,7 +36,7 @@ struct orr_terminal {
 /* A terminal's own width, and colour unless NO_COLOR is set or TERM is dumb; else no limit, none. */
 struct orr_terminal orr_terminal_of(FILE *file);
 
-enum orr_status orr_table_create(struct orr_table **table, const struct orr_column *columns,
+enum orr_status orr_table_create(struct orr_table **result, const struct orr_column *columns,
                                  size_t count, struct orr_error *error);
 void orr_table_destroy(struct orr_table *table);
 

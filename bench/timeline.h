@@ -28,7 +28,7 @@ struct orr_timeline_number {
     uint64_t value;
 };
 
-enum orr_status orr_timeline_open(struct orr_timeline **timeline, const char *path,
+enum orr_status orr_timeline_open(struct orr_timeline **result, const char *path,
                                   const char *process_name, uint64_t origin_ns,
                                   struct orr_error *error);
 

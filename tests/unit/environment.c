@@ -46,6 +46,7 @@ Test(environment, reads_the_facts_of_a_machine)
     struct orr_environment facts;
     put_file("/proc/cpuinfo", "processor\t: 0\nmodel name\t: Wheelwork 9000 @ 3.10GHz\n"
                               "cpu MHz\t\t: 3094.871\nmicrocode\t: 0xd0003a5\n"
+                              "microcode version: 7\n"
                               "flags\t\t: fpu vme hypervisor sse\n\n"
                               "processor\t: 1\nmodel name\t: another\n");
     put_file("/proc/loadavg", "0.20 1.18 0.12 1/80 11206\n");

@@ -11,13 +11,14 @@
 /* Read by HdrHistogram 2.1.11 for Java and by hdr-histogram-js 3.0.1, which both found the figures
  * that the tests below expect; the Java library writes the same bytes for the same values. */
 static const char golden[] =
-    "HISTFAAAAER4nJNpmSzMwMCgxAABzFCaEch0M9ixgMH+A0SAiYXpAv9x/gbG1QJMLH/5Gx"
-    "oYb9YyJT9jWRrJdNSL6fF2RiYAoZkPzA==";
+    "HISTFAAAAEZ4nJNpmSzMwMCgwgABzFCaEch0M9ixgMH+A0SAiYXpAj+D0GH+BsbVAkwsf/kb"
+    "Ghhv1jIlP2NZGsl01Ivp8XZGJgCucw/c";
 
 static const uint64_t golden_values[][2] = {
-    {0, 1},      {1, 2},       {2, 1},        {3, 1000},       {1000, 64},
-    {2047, 1},   {2048, 1},    {2049, 1},     {4096, 8192},    {1000000, 300},
-    {974000, 1}, {1000001, 7}, {50000000, 1}, {1234567890, 1}, {3600000000000, 1},
+    {0, 1},       {5, 9},        {1, 2},          {2, 1},
+    {3, 1000},    {1000, 64},    {2047, 1},       {2048, 1},
+    {2049, 1},    {4096, 8192},  {1000000, 300},  {974000, 1},
+    {1000001, 7}, {50000000, 1}, {1234567890, 1}, {3600000000000, 1},
 };
 
 static struct orr_histogram *
@@ -97,6 +98,18 @@ Test(histogram, percentiles_of_one_to_a_thousand_are_the_ranks)
     orr_histogram_destroy(histogram);
 }
 
+/* In binary 0.07 % of 10000 is a hair above 7. */
+Test(histogram, a_percentile_is_meant_as_it_is_written)
+{
+    struct orr_histogram *const histogram = create();
+    for (uint64_t value = 1; value <= 10000; value++)
+        orr_histogram_record(histogram, value);
+    cr_assert_eq(orr_histogram_percentile(histogram, 0.07), 7);
+    cr_assert_eq(orr_histogram_percentile(histogram, 0.14), 14);
+    cr_assert_eq(orr_histogram_percentile(histogram, 0.141), 15);
+    orr_histogram_destroy(histogram);
+}
+
 Test(histogram, no_percentile_exceeds_the_maximum)
 {
     struct orr_histogram *const histogram = create();
@@ -146,7 +159,7 @@ Test(histogram, merging_equals_recording_into_one)
     struct orr_histogram *const both = create();
     uint64_t state = 42;
     for (unsigned i = 0; i < 20000; i++) {
-        const uint64_t value = next_random(&state) >> (20 + i % 40);
+        const uint64_t value = 1 + (next_random(&state) >> (20 + i % 40));
         orr_histogram_record(i % 3 ? left : right, value);
         orr_histogram_record(both, value);
     }
@@ -185,15 +198,15 @@ Test(histogram, decodes_the_golden_text_to_what_independent_readers_found)
 {
     struct orr_histogram *histogram;
     cr_assert_eq(orr_histogram_decode(golden, &histogram, NULL), ORR_OK);
-    cr_assert_eq(histogram->count, 9574);
+    cr_assert_eq(histogram->count, 9583);
     cr_assert_eq(histogram->min_ns, 0);
     cr_assert_eq(orr_histogram_percentile(histogram, 10), 3);
     cr_assert_eq(orr_histogram_percentile(histogram, 50), 4099);
     cr_assert_eq(orr_histogram_percentile(histogram, 90), 4099);
     cr_assert_eq(orr_histogram_percentile(histogram, 99), 1000447);
     cr_assert_eq(orr_histogram_percentile(histogram, 99.9), 1000447);
-    cr_assert_float_eq(orr_histogram_mean(histogram), 3.762150301530186e8, 1e5);
-    cr_assert_float_eq(orr_histogram_deviation(histogram), 3.6792901242962036e10, 1e7);
+    cr_assert_float_eq(orr_histogram_mean(histogram), 3.7586170288323075e8, 1e5);
+    cr_assert_float_eq(orr_histogram_deviation(histogram), 3.677562172246763e10, 1e7);
     cr_assert(orr_histogram_is_valid(histogram));
     orr_histogram_destroy(histogram);
 }
@@ -245,6 +258,8 @@ Test(histogram, refuses_text_that_is_no_histogram)
     check_refused("HIS", "base64");
     check_refused("HIST====", "base64");
     check_refused("HI=TFAAA", "base64");
+    check_refused("AB==", "base64"); /* bits behind the last byte */
+    check_refused("AAB=", "base64");
     check_refused("HIST FAA", "base64");
     check_refused("AAAA", "does not begin");
     check_refused("AAAAAAAAAAAAAAAA", "does not begin");
@@ -328,6 +343,47 @@ Test(histogram, refuses_counts_that_lie)
     check_counts_refused(beyond, sizeof beyond, "longer than an hour");
     check_counts_refused(endless, sizeof endless, "longer than an hour");
     check_counts_refused(huge_twice, sizeof huge_twice, "63 bits");
+}
+
+/* A run of empty slots and one count after it: the last slot of the range holds one, the next none. */
+Test(histogram, refuses_the_first_slot_past_the_range)
+{
+    const unsigned last = orr_histogram_slot(ORR_HISTOGRAM_HIGHEST_NS);
+    for (unsigned zeros = last; zeros <= last + 1; zeros++) {
+        const uint32_t zigzag = 2 * zeros - 1;
+        const unsigned char counts[] = {(unsigned char)(zigzag | 0x80),
+                                        (unsigned char)(zigzag >> 7 | 0x80),
+                                        (unsigned char)(zigzag >> 14), 2};
+        struct orr_histogram *histogram;
+        char text[1024];
+        wrap(-1, 0, counts, sizeof counts, text);
+        if (zeros == last + 1) {
+            check_refused(text, "longer than an hour");
+            continue;
+        }
+        cr_assert_eq(orr_histogram_decode(text, &histogram, NULL), ORR_OK);
+        cr_assert_eq(histogram->slots[last], 1);
+        orr_histogram_destroy(histogram);
+    }
+    const uint32_t zigzag = 2 * (last + 2) - 1; /* one empty slot too many */
+    const unsigned char counts[] = {(unsigned char)(zigzag | 0x80),
+                                    (unsigned char)(zigzag >> 7 | 0x80),
+                                    (unsigned char)(zigzag >> 14)};
+    check_counts_refused(counts, sizeof counts, "longer than an hour");
+}
+
+Test(histogram, refuses_bytes_after_the_end)
+{
+    unsigned char packed[64] = {0x1c, 0x84, 0x93, 0x14};
+    uLongf packed_length = sizeof packed - 8;
+    char text[128];
+    cr_assert_eq(compress(packed + 8, &packed_length, (const unsigned char *)"x", 1), Z_OK);
+    packed[7] = (unsigned char)packed_length;
+    encode_base64(packed, packed_length + 8, text);
+    check_refused(text, "inner part"); /* whole, but no histogram */
+    packed[7]++;
+    encode_base64(packed, packed_length + 9, text);
+    check_refused(text, "compressed part");
 }
 
 Test(histogram, refuses_a_header_with_any_other_value)

@@ -261,6 +261,39 @@ Test(record, tells_when_the_disk_is_full)
     fclose(file);
 }
 
+static unsigned allocations_left;
+
+static void *
+allocate_some(size_t size)
+{
+    return allocations_left > 0 && allocations_left-- ? malloc(size) : NULL;
+}
+
+Test(record, survives_the_failure_of_any_allocation)
+{
+    struct fixture fixture;
+    unsigned failures = 0;
+    enum orr_status status = ORR_OUT_OF_MEMORY;
+    fill(&fixture);
+    FILE *const sink = fopen("/dev/null", "w");
+    json_set_alloc_funcs(allocate_some, free);
+    for (; status != ORR_OK; failures++) {
+        json_t *object;
+        allocations_left = failures;
+        status = orr_record_build(&fixture.record, &object, NULL);
+        cr_assert(status == ORR_OK || (status == ORR_OUT_OF_MEMORY && !object));
+        json_decref(object);
+    }
+    cr_assert(failures > 100, "%u", failures);
+    for (status = ORR_OUT_OF_MEMORY, failures = 0; status != ORR_OK; failures++) {
+        allocations_left = failures;
+        status = orr_record_write_google_benchmark(&fixture.record, 1, sink, NULL);
+    }
+    cr_assert(failures > 50, "%u", failures);
+    fclose(sink);
+    drop(&fixture);
+}
+
 static json_t *
 write_google(const struct orr_record *records, size_t count)
 {

@@ -31,6 +31,13 @@ Test(suggest, finds_the_name_one_slip_away)
     check("generation", "generations");
 }
 
+Test(suggest, two_neighbours_swapped_are_one_slip)
+{
+    const char *const known[] = {"lru"};
+    cr_assert_str_eq(orr_suggest_nearest("lur", known, 1), "lru");
+    cr_assert_null(orr_suggest_nearest("url", known, 1));
+}
+
 Test(suggest, finds_the_name_that_was_begun)
 {
     check("gen", "generations");
@@ -60,12 +67,15 @@ Test(suggest, says_it_in_one_sentence)
 
 Test(suggest, keeps_the_suggestion_when_the_list_is_too_long)
 {
-    struct orr_error error;
-    const char *many[100];
-    for (unsigned i = 0; i < 100; i++)
-        many[i] = i == 90 ? "trial" : "something";
-    cr_assert_eq(orr_suggest_unknown("collector", "trail", many, 100, &error), ORR_BAD_INPUT);
-    cr_assert(strstr(error.message, "something, ...; did you mean 'trial'?"), "%s", error.message);
+    static const char letters[] = "sssssssssssssssssssssssssssssssssssssssssssssssss";
+    for (size_t length = 10; length < sizeof letters - 1; length++) {
+        struct orr_error error;
+        const char *many[100];
+        for (unsigned i = 0; i < 100; i++)
+            many[i] = i == 90 ? "trial" : letters + sizeof letters - 1 - length;
+        cr_assert_eq(orr_suggest_unknown("collector", "trail", many, 100, &error), ORR_BAD_INPUT);
+        cr_assert(strstr(error.message, "s, ...; did you mean 'trial'?"), "%s", error.message);
+    }
 }
 
 Test(suggest, repeats_hostile_names_cut_and_clean)

@@ -68,12 +68,12 @@ Test(table, aligns_by_columns_not_by_bytes)
 {
     struct orr_table *const table = create();
     add(table, "\xc3\xa9t\xc3\xa9", "1", "2", "3");
-    add(table, "\xe6\x97\xa5\xe6\x9c\xac", "1", "2", "3");
+    add(table, "\xe6\x97\xa5\xe6\x9c\xac", "1 \xc2\xb5s", "2", "3");
     check(table, plain,
           "collector   pauses   p99   note\n"
           "---------   ------   ---   ----\n"
           "\xc3\xa9t\xc3\xa9              1     2   3\n"
-          "\xe6\x97\xa5\xe6\x9c\xac             1     2   3\n");
+          "\xe6\x97\xa5\xe6\x9c\xac          1 \xc2\xb5s     2   3\n");
 }
 
 Test(table, cuts_the_widest_text_to_the_terminal_and_never_a_number)

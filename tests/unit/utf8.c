@@ -38,6 +38,15 @@ Test(utf8, takes_one_byte_of_what_is_not_well_formed)
     check_next("\xe2\x82x", 1, ORR_UTF8_REPLACEMENT);
 }
 
+Test(utf8, reads_nothing_past_the_length)
+{
+    uint32_t code_point;
+    cr_assert_eq(orr_utf8_next("\xe2\x82\xac", 2, &code_point), 1);
+    cr_assert_eq(code_point, ORR_UTF8_REPLACEMENT);
+    cr_assert_eq(orr_utf8_next("\xe2\x82\xac", 3, &code_point), 3);
+    cr_assert_eq(code_point, 0x20ac);
+}
+
 Test(utf8, measures_columns)
 {
     cr_assert_eq(orr_utf8_columns(""), 0);
