@@ -1,0 +1,138 @@
+/* cascade.h - freeing what hangs from a dead object, without recursion (law 7). Compiled by each strategy.
+ *
+ * The dead are linked through their count words into the thread's worklist. Burying one drops the
+ * references it held; children that die of it join the list. No memory is asked for, no stack is used,
+ * so a release cannot fail however long the chain is. When a child dies, what *it* refers to is prefetched
+ * (prefetching the child itself comes too late): half the time on heaps that are not in allocation order.
+ *
+ * With a slice, a release frees at most that many objects; the rest waits for the next release, poll or
+ * allocation of this thread. A cascade longer than CASCADE_NOTED objects is a pause of cause `cascade`,
+ * measured from that object on: shorter ones are cheaper than reading the clock twice.
+ *
+ * The including file defines, before:
+ *   static inline bool drop(struct orr_thread *, struct orr_object *);
+ *       drops one reference; true if the object died of it and is marked dying (mark_dying below)
+ *
+ * Threads: the owner of the worklist, or somebody who works for it while it stands still.
+ */
+#ifndef ORR_RUNTIME_CASCADE_H
+#define ORR_RUNTIME_CASCADE_H
+
+#include "runtime/cells.h"
+#include "runtime/heap.h"
+#include "runtime/rc.h"
+#include "runtime/safepoint.h"
+
+enum {
+    CASCADE_NOTED = 256,   /* about as many deaths as two readings of the clock are worth, times 20 */
+    CASCADE_PREFETCHED = 4 /* references of a dying child that are fetched ahead */
+};
+
+/* Whether the object's claims mean that it is in a candidate buffer. */
+static inline bool
+is_candidate_type(const struct orr_thread *thread, const struct orr_object *object)
+{
+    return thread->birth_unclaimed != 0 && !orr_type_is_green(orr_type_of(object));
+}
+
+/* What of a dead object must be known later, before its count words become a link. */
+static inline void
+mark_dying(struct orr_object *object, uint8_t held)
+{
+    /* relaxed: the object is ours alone now */
+    uint8_t flags = (uint8_t)(orr_load_relaxed(&object->flags) | ORR_FLAG_DYING | held);
+    orr_store_relaxed(&object->flags, flags);
+}
+
+static inline void
+prefetch_references(struct orr_object *object)
+{
+    const struct orr_type *type = orr_type_of(object);
+    if (type->trace)
+        return;
+    uint32_t count;
+    struct orr_slot *slots = orr_object_slots(object, type, &count);
+    if (count > CASCADE_PREFETCHED)
+        count = CASCADE_PREFETCHED;
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(orr_slot_peek(&slots[i]), 1);
+}
+
+static inline void
+link_dead(struct orr_thread *thread, struct orr_object *object)
+{
+    prefetch_references(object);
+    orr_store_relaxed(&object->counts, (uint64_t)thread->dead); /* relaxed: ours alone */
+    thread->dead = object;
+}
+
+static inline bool drop(struct orr_thread *thread, struct orr_object *object);
+
+static inline void
+drop_slot(struct orr_slot *slot, void *thread)
+{
+    struct orr_object *child = orr_slot_peek(slot);
+    if (child && drop(thread, child))
+        link_dead(thread, child);
+}
+
+/* Drops what the dead object held and gives its cell back. */
+static inline void
+bury(struct orr_thread *thread, struct orr_object *object)
+{
+    const struct orr_type *type = orr_type_of(object);
+    if (__builtin_expect(type->destroy != NULL, 0))
+        type->destroy(thread, object);
+    orr_object_trace(object, type, drop_slot, thread);
+    /* relaxed: own statistics; and the object is ours alone */
+    orr_store_relaxed(&thread->counters.freed, orr_load_relaxed(&thread->counters.freed) + 1);
+    uint8_t flags = orr_load_relaxed(&object->flags);
+    if (__builtin_expect((flags & ~ORR_FLAG_DYING) |
+                             (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)),
+                         0))
+        orr_emptied_slow(thread, object, flags);
+    else if (__builtin_expect(type->flags & ORR_TYPE_ARRAY, 0))
+        orr_cell_put(thread, object, orr_object_bytes(object));
+    else
+        orr_cell_put(thread, object, type->bytes);
+}
+
+/* Empties the worklist, or `slice` objects of it. */
+static void
+empty_worklist(struct orr_thread *thread, uint64_t slice)
+{
+    uint64_t buried = 0, noted_ns = 0;
+    thread->cascading = true;
+    while (thread->dead && (slice == 0 || buried < slice)) {
+        struct orr_object *object = thread->dead;
+        thread->dead = orr_cell_next(object);
+        bury(thread, object);
+        if (__builtin_expect(++buried == CASCADE_NOTED, 0))
+            noted_ns = orr_clock_ns();
+    }
+    thread->cascading = false;
+    if (noted_ns)
+        orr_pause_note(thread, ORR_PAUSE_CASCADE, noted_ns);
+    if (thread->dead)
+        orr_attention_set(thread, ORR_ATTENTION_CASCADE);
+}
+
+/* The object has died and is marked: frees it and what hangs from it, or enlists it when a cascade is
+ * already under way further up the stack. */
+static inline void
+die(struct orr_thread *thread, struct orr_object *object)
+{
+    if (__builtin_expect(thread->cascading | (thread->dead != NULL), 0)) {
+        link_dead(thread, object);
+        if (!thread->cascading)
+            empty_worklist(thread, thread->heap->options.release_slice);
+        return;
+    }
+    thread->cascading = true;
+    bury(thread, object);
+    thread->cascading = false;
+    if (thread->dead)
+        empty_worklist(thread, thread->heap->options.release_slice);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* error.c - formats the sentence of a refusal. */
+#include "runtime/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum orr_status
+orr_fail(struct orr_error *error, enum orr_status status, const char *format, ...)
+{
+    if (error) {
+        va_list arguments;
+        error->status = status;
+        va_start(arguments, format);
+        vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}

@@ -1,0 +1,72 @@
+/* events.h - what the runtime tells a listener: pauses, stops, collections.
+ *
+ * Law 8: every wait of a mutator is a measured pause with a cause. The runtime measures, the listener
+ * keeps; the runtime itself stores no history. One listener per heap; it is called on the thread that
+ * paused, or on the collecting thread, possibly with the world stopped: it must not call the runtime.
+ */
+#ifndef ORR_RUNTIME_EVENTS_H
+#define ORR_RUNTIME_EVENTS_H
+
+#include <stdint.h>
+
+/* X-list so that the names exist once. */
+#define ORR_PAUSE_CAUSES(X)                                                                        \
+    X(STOP, stop)             /* parked while the world was stopped, or stopping it */             \
+    X(HANDSHAKE, handshake)   /* ran another thread's question at a safepoint */                   \
+    X(CASCADE, cascade)       /* freed what hung from one dead object */                           \
+    X(MERGE, merge)           /* merged the owner's queue */                                       \
+    X(ASSIST, assist)         /* did a collector's work in proportion to its allocation */         \
+    X(ALLOCATION, allocation) /* waited for memory */                                              \
+    X(FINALIZER, finalizer)   /* ran finalizers */                                                 \
+    X(LOCK, lock)             /* waited for a lock of the runtime */
+
+enum orr_pause_cause {
+#define X(upper, lower) ORR_PAUSE_##upper,
+    ORR_PAUSE_CAUSES(X)
+#undef X
+        ORR_PAUSE_CAUSE_COUNT
+};
+
+extern const char *const orr_pause_names[ORR_PAUSE_CAUSE_COUNT];
+
+/* One interval in which a mutator wanted to run and was not allowed to. */
+struct orr_pause {
+    uint32_t thread_id;
+    enum orr_pause_cause cause;
+    uint64_t start_ns, stop_ns; /* orr_clock_ns */
+};
+
+enum { ORR_PHASES_MAX = 12 };
+
+struct orr_phase {
+    const char *name;
+    uint64_t start_ns, stop_ns;
+};
+
+/* One collection. Counts that a collector does not have stay 0 and are flagged absent by has_*. */
+struct orr_collection {
+    uint64_t number; /* from 1 */
+    const char *collector;
+    const char *cause;            /* why it ran: a trigger's name, "limit", "stress", "program" */
+    uint64_t start_ns, stop_ns;
+    uint32_t phase_count;
+    struct orr_phase phases[ORR_PHASES_MAX];
+    uint64_t candidates;    /* objects it began from; 0 for whole-heap collectors */
+    uint64_t nodes_visited; /* distinct objects looked at */
+    uint64_t edges_visited; /* references looked at */
+    uint64_t freed;         /* objects destroyed because this collection found them dead */
+    uint64_t freed_bytes;
+    uint64_t heap_bytes_before, heap_bytes_after;
+    uint64_t requester_cpu_ns; /* processor time of the thread that collected; the caller fills it */
+    uint64_t collector_cpu_ns; /* processor time of worker threads, not of the requester */
+};
+
+struct orr_listener {
+    void *context;
+    void (*pause)(void *context, const struct orr_pause *pause);
+    /* Each thread's time from the request of a stop to its own stopping. */
+    void (*safepoint)(void *context, uint32_t thread_id, uint64_t requested_ns, uint64_t reached_ns);
+    void (*collection)(void *context, const struct orr_collection *collection);
+};
+
+#endif

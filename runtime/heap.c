@@ -1,0 +1,261 @@
+/* heap.c - a heap's life: putting the chosen parts together, its roots, its books. */
+#include "runtime/heap.h"
+
+#include "runtime/collect.h"
+#include "runtime/collector.h"
+#include "runtime/ledger.h"
+#include "runtime/local.h"
+#include "runtime/owner.h"
+
+#include <string.h>
+
+const struct orr_heap_kind *const orr_heap_kinds[] = {
+#define HEAP(name, summary) &orr_heap_##name,
+#include "runtime/heap.def"
+#undef HEAP
+    NULL,
+};
+
+const struct orr_heap_kind *
+orr_heap_kind_find(const char *name)
+{
+    for (size_t i = 0; orr_heap_kinds[i]; i++)
+        if (strcmp(orr_heap_kinds[i]->name, name) == 0)
+            return orr_heap_kinds[i];
+    return NULL;
+}
+
+/* --- what fits together ---------------------------------------------------------------------------- */
+
+static bool
+strategy_fits(const struct orr_rc *rc, const struct orr_collector *collector, uint32_t threads,
+              struct orr_error *error)
+{
+    const char *reason = NULL;
+    if ((collector->needs & ORR_NEEDS_COUNTS) && !rc->counts)
+        reason = "the collector reads reference counts, and the strategy keeps none";
+    else if (!rc->counts && !collector->frees_untraced)
+        reason = "nothing would ever be freed: the strategy keeps no counts and the collector does "
+                 "not trace";
+    if (reason) {
+        orr_fail(error, ORR_NOT_APPLICABLE, "%s with %s: %s", rc->name, collector->name, reason);
+        return false;
+    }
+    if (rc->threads_max && threads > rc->threads_max) {
+        orr_fail(error, ORR_NOT_APPLICABLE, "%s counts without atomics: %u thread%s at most, not %u",
+                 rc->name, rc->threads_max, rc->threads_max == 1 ? "" : "s", threads);
+        return false;
+    }
+    return true;
+}
+
+static bool
+kind_fits(const struct orr_collector *collector, const struct orr_heap_kind *kind,
+          struct orr_error *error)
+{
+    const char *reason = NULL;
+    if ((collector->needs & ORR_NEEDS_BLOCKS) && kind != &orr_heap_blocks)
+        reason = "the collector protects pages, which only the heap `blocks` lays out for it";
+    else if ((collector->needs & ORR_NEEDS_WALK) && !kind->is_walkable)
+        reason = "the collector walks the heap, and this heap cannot enumerate its objects";
+    else if ((collector->needs & ORR_NEEDS_SCRATCH) && !kind->scratch)
+        reason = "the collector needs a word beside each object, and this heap has no place for it";
+    if (reason)
+        orr_fail(error, ORR_NOT_APPLICABLE, "%s on %s: %s", collector->name, kind->name, reason);
+    return !reason;
+}
+
+bool
+orr_pair_applies(const struct orr_rc *rc, const struct orr_collector *collector,
+                 const struct orr_heap_kind *kind, uint32_t threads, struct orr_error *error)
+{
+    return strategy_fits(rc, collector, threads, error) && kind_fits(collector, kind, error);
+}
+
+/* --- life ------------------------------------------------------------------------------------------ */
+
+static void
+init_locks(struct orr_heap *heap)
+{
+    orr_mutex_init(&heap->threads_lock);
+    orr_mutex_init(&heap->books_lock);
+    orr_mutex_init(&heap->owners_lock);
+    orr_mutex_init(&heap->roots_lock);
+}
+
+static enum orr_status
+set_up_collector(struct orr_heap *heap, struct orr_error *error)
+{
+    const struct orr_collector *collector = heap->collector;
+    if ((collector->needs & ORR_NEEDS_SCRATCH) && !heap->kind->scratch(heap))
+        return orr_fail(error, ORR_OUT_OF_MEMORY, "no address space for the side table of %s",
+                        collector->name);
+    if (collector->heap_bytes &&
+        !(heap->collector_private = orr_allocate(collector->heap_bytes)))
+        return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for collector %s", collector->name);
+    if (collector->settings_bytes) {
+        heap->collector_settings = orr_allocate(collector->settings_bytes);
+        if (!heap->collector_settings)
+            return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for collector %s",
+                            collector->name);
+        orr_options_preset(collector->options, heap->collector_settings);
+    }
+    for (size_t i = 0; heap->options.settings && heap->options.settings[i]; i++) {
+        enum orr_status status = orr_options_set(collector->options, heap->collector_settings,
+                                                 collector->name, heap->options.settings[i], error);
+        if (status != ORR_OK)
+            return status;
+    }
+    return collector->heap_init ? collector->heap_init(heap, error) : ORR_OK;
+}
+
+static void
+free_books(struct orr_heap *heap)
+{
+    orr_mutex_fini(&heap->threads_lock);
+    orr_mutex_fini(&heap->books_lock);
+    orr_mutex_fini(&heap->owners_lock);
+    orr_mutex_fini(&heap->roots_lock);
+    orr_owners_free(heap);
+    orr_buffer_clear(&heap->orphans);
+    orr_ledger_destroy(heap->ledger);
+    orr_deallocate(heap->collector_private);
+    orr_deallocate(heap->collector_settings);
+    orr_deallocate(heap);
+}
+
+enum orr_status
+orr_heap_create(const struct orr_heap_options *options, struct orr_heap **result,
+                struct orr_error *error)
+{
+    if (!orr_pair_applies(options->rc, options->collector, options->kind, 0, error))
+        return ORR_NOT_APPLICABLE;
+    struct orr_heap *heap = orr_allocate(sizeof *heap);
+    if (!heap)
+        return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a heap");
+    heap->options = *options;
+    heap->rc = options->rc;
+    heap->collector = options->collector;
+    heap->kind = options->kind;
+    heap->listener = options->listener;
+    heap->wants_candidates = heap->rc->counts && (heap->collector->needs & ORR_NEEDS_CANDIDATES);
+    if (options->trigger.kind == ORR_TRIGGER_KINDS)
+        heap->options.trigger = options->collector->trigger;
+    orr_triggers_init(heap);
+    init_locks(heap);
+    enum orr_status status = ORR_OUT_OF_MEMORY;
+    if (options->ledger && !(heap->ledger = orr_ledger_create()))
+        orr_fail(error, status, "no memory for the death ledger");
+    else
+        status = heap->kind->open(heap, error);
+    if (status == ORR_OK) {
+        status = set_up_collector(heap, error);
+        if (status != ORR_OK)
+            heap->kind->close(heap);
+    }
+    if (status != ORR_OK) {
+        free_books(heap);
+        return status;
+    }
+    *result = heap;
+    return ORR_OK;
+}
+
+void
+orr_heap_destroy(struct orr_heap *heap)
+{
+    orr_require(heap->thread_count == 0, "a heap is destroyed with %u threads attached",
+                heap->thread_count);
+    if (heap->collector->heap_fini)
+        heap->collector->heap_fini(heap);
+    heap->kind->close(heap);
+    free_books(heap);
+}
+
+/* --- roots ----------------------------------------------------------------------------------------- */
+
+void
+orr_root_add(struct orr_heap *heap, struct orr_root *root)
+{
+    orr_store_relaxed(&root->slot.word, (uintptr_t)0); /* relaxed: not yet registered */
+    orr_mutex_lock(&heap->roots_lock);
+    root->previous = NULL;
+    root->next = heap->roots;
+    if (heap->roots)
+        heap->roots->previous = root;
+    heap->roots = root;
+    orr_mutex_unlock(&heap->roots_lock);
+}
+
+void
+orr_root_remove(struct orr_heap *heap, struct orr_root *root)
+{
+    orr_require(!orr_slot_peek(&root->slot), "a root is taken away while it holds a reference");
+    orr_mutex_lock(&heap->roots_lock);
+    if (root->previous)
+        root->previous->next = root->next;
+    else
+        heap->roots = root->next;
+    if (root->next)
+        root->next->previous = root->previous;
+    orr_mutex_unlock(&heap->roots_lock);
+}
+
+void
+orr_roots_visit(struct orr_heap *heap, orr_visit_slot *visit, void *argument)
+{
+    orr_assert(orr_world_is_stopped(heap));
+    for (struct orr_root *root = heap->roots; root; root = root->next)
+        visit(&root->slot, argument);
+    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+        for (struct orr_own *own = thread->locals; own; own = own->previous)
+            if (own->ref)
+                visit(&own->slot, argument);
+}
+
+/* --- books ----------------------------------------------------------------------------------------- */
+
+static void
+sum_counters(struct orr_heap_totals *totals, const struct orr_thread_counters *counters)
+{
+    /* relaxed, all: statistics */
+    totals->allocated += orr_load_relaxed(&counters->allocated);
+    totals->freed += orr_load_relaxed(&counters->freed);
+    totals->merge_queued += orr_load_relaxed(&counters->merge_queued);
+    totals->merged += orr_load_relaxed(&counters->merged);
+    totals->candidates += orr_load_relaxed(&counters->candidates);
+    totals->candidates_lost += orr_load_relaxed(&counters->candidates_lost);
+    totals->rc_shared += orr_load_relaxed(&counters->rc_shared);
+}
+
+void
+orr_heap_totals(struct orr_heap *heap, struct orr_heap_totals *totals)
+{
+    memset(totals, 0, sizeof *totals);
+    orr_mutex_lock(&heap->books_lock);
+    sum_counters(totals, &heap->gone);
+    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+        sum_counters(totals, &thread->counters);
+    orr_mutex_unlock(&heap->books_lock);
+    totals->live = totals->allocated - totals->freed;
+}
+
+bool
+orr_heap_charge(struct orr_heap *heap, uint64_t bytes)
+{
+    uint64_t used = orr_add_relaxed(&heap->bytes_used, bytes) + bytes; /* relaxed, all: a sum */
+    if (heap->options.bytes_limit && used > heap->options.bytes_limit) {
+        orr_sub_relaxed(&heap->bytes_used, bytes);
+        return false;
+    }
+    uint64_t peak = orr_load_relaxed(&heap->bytes_peak);
+    while (used > peak && !orr_cas_relaxed(&heap->bytes_peak, &peak, used))
+        continue;
+    return true;
+}
+
+void
+orr_heap_discharge(struct orr_heap *heap, uint64_t bytes)
+{
+    orr_sub_relaxed(&heap->bytes_used, bytes); /* relaxed: a sum */
+}

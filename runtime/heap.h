@@ -1,0 +1,188 @@
+/* heap.h - a heap: its configuration, its books, and the contract of a heap kind (where objects live).
+ *
+ * Several heaps may exist in a process; an object belongs to one for life and refers only into it.
+ *
+ * Configuration is chosen once, at creation, by descriptors (from rc.h, the heap kinds below, and the
+ * catalogue of collectors). Nothing of it is looked up per reference.
+ *
+ * Books, law 9: allocated - freed = live, summed over the threads present and those gone, at every
+ * quiescent point; asserted by orr_heap_verify.
+ *
+ * Threads: create and destroy while no thread is attached; the rest says so at each function.
+ */
+#ifndef ORR_RUNTIME_HEAP_H
+#define ORR_RUNTIME_HEAP_H
+
+#include "runtime/events.h"
+#include "runtime/thread.h"
+
+struct orr_collector;
+struct orr_heap_kind;
+struct orr_ledger;
+struct orr_owner;
+struct orr_rc;
+
+enum orr_trigger_kind {
+#define TRIGGER(name, summary) ORR_TRIGGER_##name,
+#include "runtime/trigger.def"
+#undef TRIGGER
+    ORR_TRIGGER_KINDS
+};
+
+struct orr_trigger {
+    enum orr_trigger_kind kind;
+    uint64_t count; /* count: the threshold; adaptive: where it begins. Candidates or net allocations */
+    uint64_t bytes; /* bytes: growth */
+    double ratio;   /* ratio: growth as a share of the survivors */
+};
+
+struct orr_heap_options {
+    const struct orr_rc *rc;
+    const struct orr_collector *collector;
+    const struct orr_heap_kind *kind;
+    struct orr_trigger trigger; /* .kind ORR_TRIGGER_KINDS: the collector's own default */
+    uint64_t bytes_limit;       /* of objects; 0: none */
+    uint64_t release_slice;     /* objects freed per release at most, the rest later; 0: all at once */
+    uint32_t workers;           /* collector threads beside the requester; ORR_WORKERS_AUTO: processors - 1 */
+    uint64_t stress_every;      /* collect every N allocations of a thread; 0: off */
+    bool verify;                /* verify the heap before and after each collection */
+    bool ledger;                /* keep a death ledger (ledger.h) */
+    const char *const *settings; /* null-terminated KEY=VALUE for the collector; may be null */
+    struct orr_listener listener; /* callbacks may be null */
+};
+
+enum { ORR_WORKERS_AUTO = 0xffffffff, ORR_WORKERS_MAX = 64, ORR_OWNERS_MAX = 4096 };
+
+/* A slot outside any object that holds a reference: a root. The program owns the memory. */
+struct orr_root {
+    struct orr_slot slot;
+    struct orr_root *next, *previous;
+};
+
+/* Everything about stopping and asking; see safepoint.c. */
+struct orr_world {
+    _Atomic(uint32_t) token;    /* 1: someone stops or asks; one at a time */
+    _Atomic(uint32_t) arrivals; /* bumped whenever a thread parks, blocks or answers */
+    _Atomic(uint32_t) stopped;  /* 1 while every thread stands */
+    _Atomic(uint32_t) tickets_taken, tickets_done; /* fairness to those who come back or attach */
+    uint64_t requested_ns;      /* when the present stop was asked for */
+    _Atomic(struct orr_thread *) stopper; /* who stopped it; null: nobody, or not an attached thread */
+    void (*question)(struct orr_thread *subject, void *argument); /* the present handshake */
+    void *question_argument;
+};
+
+struct orr_heap {
+    struct orr_heap_options options;
+    const struct orr_rc *rc;
+    const struct orr_collector *collector;
+    const struct orr_heap_kind *kind;
+    struct orr_listener listener;
+    bool wants_candidates; /* the collector does, and the strategy counts */
+
+    /* Where collectors scribble: a u32 per object, at base + ((address >> shift) << 2). */
+    uintptr_t scratch_base;
+    unsigned scratch_shift;
+
+    struct orr_world world;
+    struct orr_mutex threads_lock; /* coming and going; held throughout a stop */
+    struct orr_mutex books_lock;   /* the list below and the sums, while they change; never held in a wait */
+    struct orr_thread *threads;
+    uint32_t thread_count;
+    struct orr_thread_counters gone; /* summed counters of detached threads */
+    struct orr_buffer orphans;       /* candidates of detached threads */
+
+    struct orr_mutex owners_lock; /* handing out ids */
+    struct orr_owner *owners[ORR_OWNERS_MAX];
+    uint32_t owners_used;
+
+    struct orr_mutex roots_lock;
+    struct orr_root *roots;
+
+    /* Memory, in bytes of cells handed to threads and large objects. */
+    _Atomic(uint64_t) bytes_used, bytes_peak;
+    uint64_t bytes_after_collection; /* bytes_used when the last one ended */
+    int64_t live_after_collection;   /* of `live`, likewise */
+    _Atomic(int64_t) live;           /* allocated - freed, as of each thread's last slow path */
+    _Atomic(uint64_t) count_limit;   /* the present threshold of count and adaptive */
+
+    /* Collections, one at a time; see collect.c. */
+    _Atomic(uint32_t) collecting;
+    _Atomic(uint64_t) collections_begun, collections_done;
+    _Atomic(uint64_t) garbage_peak, garbage_bytes_peak; /* most that one collection found */
+    _Atomic(bool) verification_failed;
+
+    struct orr_ledger *ledger;
+    void *kind_private;
+    void *collector_private;
+    void *collector_settings;
+};
+
+/* The contract of a place where objects live. */
+struct orr_heap_kind {
+    const char *name, *summary;
+    bool is_walkable;      /* `walk` exists */
+    bool finds_interior;   /* `find` exists */
+    enum orr_status (*open)(struct orr_heap *heap, struct orr_error *error);
+    /* Gives everything back, live objects included. No threads. */
+    void (*close)(struct orr_heap *heap);
+    bool (*thread_attach)(struct orr_thread *thread); /* false: no memory */
+    void (*thread_detach)(struct orr_thread *thread);
+    /* A cell of at least `bytes`, 16-aligned, contents undefined; null when the system has no memory or
+     * the limit would be passed. Not a safepoint. */
+    struct orr_object *(*allocate)(struct orr_thread *thread, size_t bytes);
+    /* Takes a dead cell back. Its type is still set. Any thread may free any cell. */
+    void (*release)(struct orr_thread *thread, struct orr_object *object);
+    /* World stopped: calls visit on every live or shell object of share `part` of `parts`, in address
+     * order. visit may free the object it is given, and no other. */
+    void (*walk)(struct orr_heap *heap, uint32_t part, uint32_t parts,
+                 void (*visit)(struct orr_object *object, void *argument), void *argument);
+    /* World stopped: the object whose cell holds the address, or null. */
+    struct orr_object *(*find)(struct orr_heap *heap, const void *address);
+    /* World stopped: gives wholly empty memory back; returns the bytes. May be null. */
+    uint64_t (*trim)(struct orr_heap *heap);
+    /* Makes scratch addresses valid (heap->scratch_*). May be null: then no collector that needs it. */
+    bool (*scratch)(struct orr_heap *heap);
+};
+
+#define HEAP(name, summary) extern const struct orr_heap_kind orr_heap_##name;
+#include "runtime/heap.def"
+#undef HEAP
+extern const struct orr_heap_kind *const orr_heap_kinds[]; /* null-terminated */
+const struct orr_heap_kind *orr_heap_kind_find(const char *name);
+
+/* Says whether the three can work together with that many threads. On false, *error holds the reason as
+ * a sentence and ORR_NOT_APPLICABLE. threads 0: not asked. */
+bool orr_pair_applies(const struct orr_rc *rc, const struct orr_collector *collector,
+                      const struct orr_heap_kind *kind, uint32_t threads, struct orr_error *error);
+
+/* Creates a heap. Errors: ORR_NOT_APPLICABLE, ORR_BAD_INPUT (settings), ORR_OUT_OF_MEMORY. */
+enum orr_status orr_heap_create(const struct orr_heap_options *options, struct orr_heap **heap,
+                                struct orr_error *error);
+/* Frees the heap and whatever still lives in it, without destroying the objects one by one. */
+void orr_heap_destroy(struct orr_heap *heap);
+
+/* Registers a root (its slot starts null) and takes it away again (its slot must be null by then). */
+void orr_root_add(struct orr_heap *heap, struct orr_root *root);
+void orr_root_remove(struct orr_heap *heap, struct orr_root *root);
+
+/* The sum of all threads' counters, present and gone. Exact at quiescence, else a moment's picture. */
+struct orr_heap_totals {
+    uint64_t allocated, freed, live;
+    uint64_t merge_queued, merged, candidates, candidates_lost, rc_shared;
+};
+void orr_heap_totals(struct orr_heap *heap, struct orr_heap_totals *totals);
+
+/* Books of the heap kinds: memory is asked for before it is used. False: over the limit. */
+bool orr_heap_charge(struct orr_heap *heap, uint64_t bytes);
+void orr_heap_discharge(struct orr_heap *heap, uint64_t bytes);
+
+/* The collector's word for an object; valid only where the collector declared ORR_NEEDS_SCRATCH. Zero
+ * between collections. Relaxed atomics where several workers write. */
+static inline _Atomic(uint32_t) *
+orr_scratch(const struct orr_heap *heap, const struct orr_object *object)
+{
+    return (_Atomic(uint32_t) *)(heap->scratch_base +
+                                 (((uintptr_t)object >> heap->scratch_shift) << 2));
+}
+
+#endif

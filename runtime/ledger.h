@@ -1,0 +1,33 @@
+/* ledger.h - the death ledger: every object is destroyed exactly once, none twice, and who is left.
+ *
+ * While it is kept, each object gets a serial number at birth; the ledger maps live objects to serials and
+ * counts deaths per serial. It costs a lock per birth and death, and is for tests.
+ *
+ * Threads: any; one lock.
+ */
+#ifndef ORR_RUNTIME_LEDGER_H
+#define ORR_RUNTIME_LEDGER_H
+
+#include "runtime/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct orr_heap;
+struct orr_ledger;
+struct orr_object;
+
+struct orr_ledger *orr_ledger_create(void); /* null: no memory */
+void orr_ledger_destroy(struct orr_ledger *ledger);
+/* Enters a newborn. Aborts when its address is that of an object which has not died. */
+void orr_ledger_born(struct orr_ledger *ledger, struct orr_object *object);
+/* Enters a death. Aborts when the object is not alive in the ledger. */
+void orr_ledger_died(struct orr_ledger *ledger, struct orr_object *object);
+/* Births and deaths so far. */
+void orr_ledger_totals(struct orr_ledger *ledger, uint64_t *births, uint64_t *deaths);
+/* Calls visit on every object that is alive, in no particular order. */
+void orr_ledger_each(struct orr_ledger *ledger,
+                     void (*visit)(struct orr_object *object, uint64_t serial, void *argument),
+                     void *argument);
+
+#endif

@@ -1,0 +1,320 @@
+/* mutator.h - the door for programs that live on a heap: the operations of the chosen strategy.
+ *
+ * A file that includes this is compiled once per strategy; ORR_RC_HEADER names the strategy's inline half
+ * and ORR_ROOTED says whether locals are linked. The text is the same for all of them.
+ *
+ * The laws a program keeps (asserted in checked builds where a machine can see it):
+ *   2. Who writes a field of an object, or hands the object on, holds a reference to it.
+ *   3. A store retains the new value, exchanges the slot, releases the old, in this order.
+ *   4. A load of a slot that others may write returns a held reference or null.
+ *
+ * References: `counted` results are the caller's to release (or to move on); `moves` arguments belong to
+ * the callee afterwards. A borrowed reference (orr_peek) lives until its holder is released, its slot is
+ * written, or the next safepoint (orr_poll, an allocation, a blocking region); write orr_get when in doubt.
+ *
+ *   private slots (only this thread writes)    get peek set give init
+ *   shared slots (others may write)            load store exchange
+ *
+ * Slots are numbered from 0 behind the header; an array's element k is slot k (orr_element).
+ */
+#ifndef ORR_RUNTIME_MUTATOR_H
+#define ORR_RUNTIME_MUTATOR_H
+
+#if !defined(ORR_RC_HEADER) || !defined(ORR_ROOTED)
+#error "mutator.h is for files compiled once per strategy: workloads/ and tests/conformance/"
+#endif
+
+#include ORR_RC_HEADER
+
+#include "runtime/borrow.h"
+#include "runtime/cells.h"
+#include "runtime/collect.h"
+#include "runtime/collector.h"
+#include "runtime/local.h"
+#include "runtime/safepoint.h"
+
+/* --- checks of checked builds -------------------------------------------------------------------- */
+
+static inline void
+orr_check_alive(struct orr_thread *thread, const struct orr_object *object)
+{
+    if (ORR_IS_CHECKED)
+        orr_alive_or_abort(thread, object);
+}
+
+/* --- references ---------------------------------------------------------------------------------- */
+
+/* Adds a reference to an object the caller holds. */
+static inline void
+orr_retain(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_check_alive(thread, object);
+    orr_rc_retain(thread, object);
+}
+
+/* Drops a reference; null is fine. */
+static inline void
+orr_release(struct orr_thread *thread, struct orr_object *object)
+{
+    if (object) {
+        orr_check_alive(thread, object);
+        orr_rc_release(thread, object);
+    }
+}
+
+/* --- locals: see local.h ------------------------------------------------------------------------- */
+
+static inline void
+orr_own_begin(struct orr_thread *thread, struct orr_own *own)
+{
+    own->thread = thread;
+    if (ORR_ROOTED) {
+        own->previous = thread->locals;
+        thread->locals = own;
+    }
+}
+
+static inline void
+orr_own_end(struct orr_own *own)
+{
+    if (ORR_ROOTED) {
+        orr_assert(own->thread->locals == own);
+        own->thread->locals = own->previous;
+    }
+    if (ORR_COUNTED && own->ref)
+        orr_release(own->thread, own->ref);
+}
+
+/* Declares `name`, which owns the reference `value` (moves) until the scope ends; use name.ref. */
+#define ORR_OWN(thread, name, value)                                                               \
+    struct orr_own name __attribute__((cleanup(orr_own_end))) = {.ref = (value)};                  \
+    orr_own_begin((thread), &name)
+
+/* Moves the reference out; the local is null afterwards. No safepoint may lie between this and the place
+ * where the reference comes to rest. */
+static inline struct orr_object *
+orr_take(struct orr_own *own)
+{
+    struct orr_object *object = own->ref;
+    own->ref = NULL;
+    return object;
+}
+
+/* The local lets go of what it held and owns `value` (moves). */
+static inline void
+orr_own_set(struct orr_own *own, struct orr_object *value)
+{
+    struct orr_object *old = own->ref;
+    own->ref = value;
+    if (ORR_COUNTED)
+        orr_release(own->thread, old);
+}
+
+/* --- allocation ---------------------------------------------------------------------------------- */
+
+static inline struct orr_object *
+orr_birth(struct orr_thread *thread, struct orr_object *object, const struct orr_type *type)
+{
+    uint64_t unclaimed = orr_type_is_green(type) ? 0 : thread->birth_unclaimed;
+    /* relaxed, all: nobody else can see the object yet; the store that publishes it is a release */
+    orr_store_relaxed(&object->birth, thread->birth_owner | (uint64_t)*type->index << 32);
+    orr_store_relaxed(&object->counts, thread->birth_count | unclaimed);
+    orr_store_relaxed(&thread->counters.allocated,
+                      orr_load_relaxed(&thread->counters.allocated) + 1);
+    if (__builtin_expect(thread->hooks & (ORR_HOOK_BORN | ORR_HOOK_LEDGER), 0))
+        orr_born_slow(thread, object);
+    return object;
+}
+
+/* A fresh object, references null, raw bytes zero; counted. A safepoint. Null: out of memory or over the
+ * heap limit even after a collection; the heap is intact and the program may drop something and go on. */
+static inline struct orr_object *
+orr_new(struct orr_thread *thread, const struct orr_type *type)
+{
+    if (__builtin_expect(thread->hooks & ORR_HOOK_STRESS, 0))
+        orr_stress_slow(thread);
+    struct orr_object *object = orr_cell_take(thread, type->bytes);
+    if (__builtin_expect(!object, 0))
+        return NULL;
+    memset(object + 1, 0, type->bytes - sizeof *object);
+    return orr_birth(thread, object, type);
+}
+
+/* A fresh array of `length` references and `raw_bytes` bytes; otherwise as orr_new. */
+static inline struct orr_object *
+orr_new_array(struct orr_thread *thread, const struct orr_type *type, uint32_t length,
+              uint32_t raw_bytes)
+{
+    if (__builtin_expect(thread->hooks & ORR_HOOK_STRESS, 0))
+        orr_stress_slow(thread);
+    size_t bytes = orr_array_bytes(length, raw_bytes);
+    struct orr_array *array = (struct orr_array *)orr_cell_take(thread, bytes);
+    if (__builtin_expect(!array, 0))
+        return NULL;
+    array->length = length;
+    array->raw_bytes = raw_bytes;
+    memset(array->elements, 0, bytes - sizeof *array);
+    return orr_birth(thread, &array->header, type);
+}
+
+/* --- slots --------------------------------------------------------------------------------------- */
+
+/* Slot i of an object that is no array. */
+static inline struct orr_slot *
+orr_field(struct orr_object *object, uint32_t i)
+{
+    return (struct orr_slot *)(object + 1) + i;
+}
+
+/* Element i of an array. */
+static inline struct orr_slot *
+orr_element(struct orr_object *array, uint32_t i)
+{
+    orr_assert(i < ((struct orr_array *)array)->length);
+    return &((struct orr_array *)array)->elements[i];
+}
+
+static inline void
+orr_write_hook(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
+               struct orr_object *value)
+{
+    if (__builtin_expect(thread->hooks & ORR_HOOK_WRITE, 0))
+        thread->heap->collector->write(thread, holder, slot, value);
+}
+
+/* Private slots. Borrowed; see above. */
+static inline struct orr_object *
+orr_peek_slot(struct orr_thread *thread, struct orr_slot *slot)
+{
+    struct orr_object *object = orr_slot_peek_private(slot);
+    if (ORR_IS_CHECKED && object)
+        orr_borrow_note(thread, object);
+    return object;
+}
+
+/* Counted. */
+static inline struct orr_object *
+orr_get_slot(struct orr_thread *thread, struct orr_slot *slot)
+{
+    struct orr_object *object = orr_slot_peek_private(slot);
+    if (object)
+        orr_retain(thread, object);
+    return object;
+}
+
+/* Overwrites; moves `value` in. */
+static inline void
+orr_give_slot(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
+              struct orr_object *value)
+{
+    orr_check_alive(thread, holder);
+    orr_write_hook(thread, holder, slot, value);
+    struct orr_object *old = orr_slot_peek_private(slot);
+    orr_slot_put(slot, value);
+    orr_release(thread, old);
+}
+
+/* Overwrites with another reference to `value`. */
+static inline void
+orr_set_slot(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
+             struct orr_object *value)
+{
+    if (value)
+        orr_retain(thread, value);
+    orr_give_slot(thread, holder, slot, value);
+}
+
+/* Fills a slot that is still null since its object's birth; moves `value` in. */
+static inline void
+orr_init_slot(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
+              struct orr_object *value)
+{
+    orr_check_alive(thread, holder);
+    orr_assert(orr_slot_peek(slot) == NULL);
+    orr_write_hook(thread, holder, slot, value);
+    orr_slot_put(slot, value);
+}
+
+/* Shared slots. Counted. */
+static inline struct orr_object *
+orr_load_slot(struct orr_thread *thread, struct orr_slot *slot)
+{
+    return orr_rc_acquire_slot(thread, slot);
+}
+
+/* Overwrites; moves `value` in and the old value out (counted). holder may be null for a root. */
+static inline struct orr_object *
+orr_exchange_slot(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
+                  struct orr_object *value)
+{
+    if (value)
+        orr_rc_publish(thread, value);
+    orr_write_hook(thread, holder, slot, value);
+    return orr_rc_exchange_slot(thread, slot, value);
+}
+
+/* Overwrites with another reference to `value`. */
+static inline void
+orr_store_slot(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
+               struct orr_object *value)
+{
+    if (value)
+        orr_retain(thread, value);
+    orr_release(thread, orr_exchange_slot(thread, holder, slot, value));
+}
+
+/* The same by number, for objects that are no arrays. */
+static inline struct orr_object *
+orr_peek(struct orr_thread *thread, struct orr_object *holder, uint32_t i)
+{
+    orr_check_alive(thread, holder);
+    return orr_peek_slot(thread, orr_field(holder, i));
+}
+
+static inline struct orr_object *
+orr_get(struct orr_thread *thread, struct orr_object *holder, uint32_t i)
+{
+    orr_check_alive(thread, holder);
+    return orr_get_slot(thread, orr_field(holder, i));
+}
+
+static inline void
+orr_set(struct orr_thread *thread, struct orr_object *holder, uint32_t i, struct orr_object *value)
+{
+    orr_set_slot(thread, holder, orr_field(holder, i), value);
+}
+
+static inline void
+orr_give(struct orr_thread *thread, struct orr_object *holder, uint32_t i, struct orr_object *value)
+{
+    orr_give_slot(thread, holder, orr_field(holder, i), value);
+}
+
+static inline void
+orr_init(struct orr_thread *thread, struct orr_object *holder, uint32_t i, struct orr_object *value)
+{
+    orr_init_slot(thread, holder, orr_field(holder, i), value);
+}
+
+static inline struct orr_object *
+orr_load(struct orr_thread *thread, struct orr_object *holder, uint32_t i)
+{
+    orr_check_alive(thread, holder);
+    return orr_load_slot(thread, orr_field(holder, i));
+}
+
+static inline void
+orr_store(struct orr_thread *thread, struct orr_object *holder, uint32_t i,
+          struct orr_object *value)
+{
+    orr_store_slot(thread, holder, orr_field(holder, i), value);
+}
+
+static inline struct orr_object *
+orr_exchange(struct orr_thread *thread, struct orr_object *holder, uint32_t i,
+             struct orr_object *value)
+{
+    return orr_exchange_slot(thread, holder, orr_field(holder, i), value);
+}
+
+#endif

@@ -1,0 +1,35 @@
+/* object.c - the type table.
+ *
+ * Indexes are given out once and never taken back, so readers need no lock: whoever holds an object was
+ * handed it by a thread that had registered its type.
+ */
+#include "runtime/object.h"
+
+#include "runtime/platform.h"
+
+const struct orr_type *orr_type_table[ORR_TYPES_MAX];
+
+static struct orr_mutex table_lock = {PTHREAD_MUTEX_INITIALIZER};
+static uint32_t types_registered; /* under table_lock; index 0 means "no object" */
+
+enum orr_status
+orr_type_register(const struct orr_type *type, struct orr_error *error)
+{
+    orr_require(type->bytes >= sizeof(struct orr_object) + (size_t)type->references * 8,
+                "type %s: its bytes do not hold its references", type->name);
+    orr_mutex_lock(&table_lock);
+    enum orr_status status = ORR_OK;
+    if (*type->index != 0)
+        orr_require(orr_type_table[*type->index] == type, "type %s: its index belongs to another",
+                    type->name);
+    else if (types_registered + 1 == ORR_TYPES_MAX)
+        status = orr_fail(error, ORR_OUT_OF_MEMORY, "no room for type %s: %d types exist",
+                          type->name, ORR_TYPES_MAX - 1);
+    else {
+        types_registered++;
+        orr_type_table[types_registered] = type;
+        *type->index = (uint16_t)types_registered;
+    }
+    orr_mutex_unlock(&table_lock);
+    return status;
+}

@@ -1,0 +1,238 @@
+/* object.h - what an object is: header, slots, types, and the enumeration of its references.
+ *
+ *   16 bytes of header, then the references, then raw bytes. One layout for every strategy.
+ *
+ *     0        4      6     7      8         12        16
+ *     | owner  | type |flags|colour| count   | shared  | slots ... | raw bytes ... |
+ *
+ *   owner   biased counting: the id of the thread that may use `count` without atomics; 0 = merged.
+ *           ORR_OWNER_IMMORTAL: never freed, never counted.
+ *   type    index into the type table; 0 = no object lives in this cell.
+ *   flags   ORR_FLAG_*: what survives death (the count words become the worklist's link).
+ *   colour  one byte of the collector in charge.
+ *   count   bits 0-30: references (all of them, or under biased counting the owner's).
+ *           bit 31, UNCLAIMED: the object could head a dead cycle, its heap's collector wants to hear of
+ *           such objects, and it is in no candidate buffer. So, read as a signed number, `count` is
+ *           positive exactly when a decrement has nothing more to do; zero (death) and negative (first
+ *           candidate) take the slow path on one compare.
+ *           High values are left for a version stamp: see collectors/README.md.
+ *   shared  biased counting: references counted by other threads, in ORR_SHARED_UNIT steps, above
+ *           three bits of state. Zero under the other strategies.
+ *
+ * A dead object is linked through the eight bytes of count and shared. A free cell too, with type 0.
+ *
+ * Law 1: `trace` reports every counted reference of an object exactly once.
+ * Law 10: one layout for all strategies. The static assertions below hold it.
+ *
+ * Threads: each field says who writes it. Types are registered under a lock and never removed.
+ */
+#ifndef ORR_RUNTIME_OBJECT_H
+#define ORR_RUNTIME_OBJECT_H
+
+#include "runtime/assert.h"
+#include "runtime/atomics.h"
+#include "runtime/error.h"
+
+#include <stddef.h>
+
+struct orr_thread;
+
+struct orr_object {
+    union {
+        struct {
+            _Atomic(uint32_t) owner;  /* biased: owner thread, or merger; set at birth */
+            _Atomic(uint16_t) type;   /* set at birth, zeroed when the cell is freed */
+            _Atomic(uint8_t) flags;   /* ORR_FLAG_*; any thread, by read-modify-write while shared */
+            _Atomic(uint8_t) colour;  /* the collector */
+        };
+        _Atomic(uint64_t) birth; /* the eight bytes at once, written at birth */
+    };
+    union {
+        struct {
+            _Atomic(uint32_t) count; /* owner alone (plain, biased) or any thread (atomic) */
+            _Atomic(uint32_t) shared; /* any thread but the owner (biased) */
+        };
+        _Atomic(uint64_t) counts; /* both at once: birth, and the link of the dead */
+    };
+};
+
+static_assert(sizeof(struct orr_object) == 16, "law 10: a header of 16 bytes");
+static_assert(offsetof(struct orr_object, type) == 4 && offsetof(struct orr_object, flags) == 6 &&
+                  offsetof(struct orr_object, count) == 8 &&
+                  offsetof(struct orr_object, shared) == 12,
+              "the picture above");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "birth and counts are written whole");
+
+#define ORR_UNCLAIMED 0x80000000u      /* in count, see above */
+#define ORR_COUNT_MASK 0x7fffffffu
+#define ORR_OWNER_IMMORTAL 0xffffffffu /* no thread ever has this id */
+/* Where plain and atomic keep the count of an immortal: far from both ends. */
+#define ORR_IMMORTAL_COUNT 0x40000000u
+
+enum {
+    ORR_FLAG_HELD_LOCAL = 1,  /* dead, but named by a candidate buffer (claim in count) */
+    ORR_FLAG_HELD_SHARED = 2, /* dead, but named by a candidate buffer (claim in shared) */
+    ORR_FLAG_SHELL = 4,       /* dead and empty: only its cell waits for the buffers above */
+    ORR_FLAG_BORROWED = 8,    /* checked builds: in some thread's borrow log */
+    ORR_FLAG_SERIAL = 16,     /* in the death ledger */
+    ORR_FLAG_DYING = 32       /* on a worklist of the dead */
+};
+
+/* shared, under biased counting */
+enum {
+    ORR_SHARED_DEFAULT = 0,   /* nobody but the owner ever counted */
+    ORR_SHARED_PUBLISHED = 1, /* readers that hold nothing may try to retain */
+    ORR_SHARED_QUEUED = 2,    /* in the owner's merge queue, which holds one reference */
+    ORR_SHARED_MERGED = 3,    /* shared is the whole count, for ever */
+    ORR_SHARED_STATE = 3,
+    ORR_SHARED_UNCLAIMED = 4, /* as ORR_UNCLAIMED, for threads that are not the owner */
+    ORR_SHARED_UNIT = 8
+};
+
+/* --- slots -------------------------------------------------------------------------------------- */
+
+/* A place that holds a reference. Bit 0 is the lock of a slot that several threads write
+ * (runtime/slot.h); no other bit is ever set. */
+struct orr_slot {
+    _Atomic(uintptr_t) word;
+};
+
+#define ORR_SLOT_LOCK ((uintptr_t)1)
+
+/* What the slot refers to. Relaxed: the caller holds the object that has the slot and is its only writer,
+ * or the world is stopped. */
+static inline struct orr_object *
+orr_slot_peek(const struct orr_slot *slot)
+{
+    return (struct orr_object *)(orr_load_relaxed(&slot->word) & ~ORR_SLOT_LOCK);
+}
+
+/* As orr_slot_peek, where bit 0 cannot be set: a slot that one thread writes. */
+static inline struct orr_object *
+orr_slot_peek_private(const struct orr_slot *slot)
+{
+    return (struct orr_object *)orr_load_relaxed(&slot->word);
+}
+
+static inline void
+orr_slot_put(struct orr_slot *slot, struct orr_object *value)
+{
+    orr_store_relaxed(&slot->word, (uintptr_t)value);
+}
+
+/* --- types -------------------------------------------------------------------------------------- */
+
+typedef void orr_visit_slot(struct orr_slot *slot, void *argument);
+
+enum {
+    ORR_TYPE_ARRAY = 1,   /* struct orr_array: length and raw bytes are the object's own */
+    ORR_TYPE_ACYCLIC = 2, /* green: no object of this type can be on a cycle of references */
+};
+
+/* Describes all objects of one kind. The program owns it; it must outlive its registration, which is for
+ * ever. Give it static const storage: then allocation folds sizes at compile time. */
+struct orr_type {
+    const char *name;
+    uint32_t bytes;      /* whole object with header; of an array, sizeof(struct orr_array) */
+    uint16_t references; /* slots directly behind the header; 0 for arrays and irregular types */
+    uint16_t flags;      /* ORR_TYPE_* */
+    /* Irregular types: calls visit on every slot, each exactly once (law 1). Null: regular layout.
+     * Runs with the world stopped or on an object nobody else can reach; must not call the runtime. */
+    void (*trace)(struct orr_object *object, orr_visit_slot *visit, void *argument);
+    /* Called once when an object dies, before its references are dropped; may be null. */
+    void (*destroy)(struct orr_thread *thread, struct orr_object *object);
+    uint16_t *index; /* where registration puts the index */
+};
+
+/* An array of references with a tail of raw bytes; its element k is slot k. */
+struct orr_array {
+    struct orr_object header;
+    uint32_t length;    /* references */
+    uint32_t raw_bytes; /* bytes behind them */
+    struct orr_slot elements[];
+};
+
+enum { ORR_TYPES_MAX = 65536 };
+extern const struct orr_type *orr_type_table[ORR_TYPES_MAX];
+
+/* Gives the type its index (the same one when called again). ORR_OUT_OF_MEMORY when 65,535 exist. */
+enum orr_status orr_type_register(const struct orr_type *type, struct orr_error *error);
+
+static inline const struct orr_type *
+orr_type_of(const struct orr_object *object)
+{
+    return orr_type_table[orr_load_relaxed(&object->type)]; /* relaxed: constant while it lives */
+}
+
+static inline bool
+orr_type_is_green(const struct orr_type *type)
+{
+    return (type->flags & ORR_TYPE_ACYCLIC) != 0;
+}
+
+static inline size_t
+orr_array_bytes(uint32_t length, uint32_t raw_bytes)
+{
+    return sizeof(struct orr_array) + (size_t)length * sizeof(struct orr_slot) + raw_bytes;
+}
+
+/* Bytes of the object, header included, not rounded. */
+static inline size_t
+orr_object_bytes(const struct orr_object *object)
+{
+    const struct orr_type *type = orr_type_of(object);
+    if (type->flags & ORR_TYPE_ARRAY) {
+        const struct orr_array *array = (const struct orr_array *)object;
+        return orr_array_bytes(array->length, array->raw_bytes);
+    }
+    return type->bytes;
+}
+
+/* The slots of a regular object or array: their number and the first one. Irregular types have none here;
+ * they are reached through orr_object_trace. */
+static inline struct orr_slot *
+orr_object_slots(struct orr_object *object, const struct orr_type *type, uint32_t *count)
+{
+    if (type->flags & ORR_TYPE_ARRAY) {
+        struct orr_array *array = (struct orr_array *)object;
+        *count = array->length;
+        return array->elements;
+    }
+    *count = type->references;
+    return (struct orr_slot *)(object + 1);
+}
+
+/* Calls visit on every slot. Inlined with a constant visit, regular types cost no indirect call. */
+static inline __attribute__((always_inline)) void
+orr_object_trace(struct orr_object *object, const struct orr_type *type, orr_visit_slot *visit,
+                 void *argument)
+{
+    if (__builtin_expect(type->trace != NULL, 0)) {
+        type->trace(object, visit, argument);
+        return;
+    }
+    uint32_t count;
+    struct orr_slot *slots = orr_object_slots(object, type, &count);
+    for (uint32_t i = 0; i < count; i++)
+        visit(&slots[i], argument);
+}
+
+/* --- counts, world stopped ---------------------------------------------------------------------- */
+
+/* References counted on the object: exact when the world is stopped and the merge queues are drained.
+ * The same words for every counting strategy: where there is no second half, it is zero. */
+static inline int64_t
+orr_count_stopped(const struct orr_object *object)
+{
+    uint32_t count = orr_load_relaxed(&object->count); /* relaxed: the world is stopped */
+    int32_t shared = (int32_t)orr_load_relaxed(&object->shared);
+    return (int64_t)(count & ORR_COUNT_MASK) + (shared >> 3);
+}
+
+static inline bool
+orr_is_immortal(const struct orr_object *object)
+{
+    return orr_load_relaxed(&object->owner) == ORR_OWNER_IMMORTAL; /* relaxed: one-way */
+}
+
+#endif

@@ -1,0 +1,226 @@
+/* platform_linux.c - the shim over Linux and pthreads. */
+#define _GNU_SOURCE
+#include "runtime/platform.h"
+
+#include "runtime/assert.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+void
+orr_assertion_failed(const char *file, int line, const char *expression, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "orrery: %s:%d: thread %ld: (%s) is false: ", file, line,
+            syscall(SYS_gettid), expression);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    fflush(stderr);
+    abort();
+}
+
+/* --- memory ------------------------------------------------------------------------------------- */
+
+/* Allocations still to succeed before the injected failure; 0 = off. Relaxed: a test's own counter. */
+static _Atomic(uint64_t) failure_countdown;
+static _Atomic(bool) failure_persists;
+
+void
+orr_fail_allocation(uint64_t n, bool persistent)
+{
+    orr_store_relaxed(&failure_persists, persistent);
+    orr_store_relaxed(&failure_countdown, n);
+}
+
+static bool
+allocation_must_fail(void)
+{
+    uint64_t left = orr_load_relaxed(&failure_countdown);
+    if (__builtin_expect(left == 0, 1))
+        return false;
+    if (left == 1) {
+        if (!orr_load_relaxed(&failure_persists))
+            orr_store_relaxed(&failure_countdown, 0);
+        return true;
+    }
+    orr_store_relaxed(&failure_countdown, left - 1);
+    return false;
+}
+
+void *
+orr_allocate(size_t bytes)
+{
+    return allocation_must_fail() ? NULL : calloc(1, bytes);
+}
+
+void *
+orr_reallocate(void *block, size_t bytes)
+{
+    return allocation_must_fail() ? NULL : realloc(block, bytes);
+}
+
+void
+orr_deallocate(void *block)
+{
+    free(block);
+}
+
+/* --- pages -------------------------------------------------------------------------------------- */
+
+void *
+orr_pages_reserve(size_t bytes)
+{
+    if (allocation_must_fail())
+        return NULL;
+    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void
+orr_pages_release(void *start, size_t bytes)
+{
+    munmap(start, bytes);
+}
+
+void
+orr_pages_discard(void *start, size_t bytes)
+{
+    madvise(start, bytes, MADV_DONTNEED);
+}
+
+void
+orr_pages_protect(void *start, size_t bytes, bool protect)
+{
+    mprotect(start, bytes, protect ? PROT_NONE : PROT_READ | PROT_WRITE);
+}
+
+void
+orr_pages_prefer_huge(void *start, size_t bytes)
+{
+    madvise(start, bytes, MADV_HUGEPAGE);
+}
+
+/* --- locks, parking, threads -------------------------------------------------------------------- */
+
+void
+orr_mutex_init(struct orr_mutex *mutex)
+{
+    pthread_mutex_init(&mutex->inner, NULL);
+}
+
+void
+orr_mutex_fini(struct orr_mutex *mutex)
+{
+    pthread_mutex_destroy(&mutex->inner);
+}
+
+void
+orr_mutex_lock(struct orr_mutex *mutex)
+{
+    pthread_mutex_lock(&mutex->inner);
+}
+
+void
+orr_mutex_unlock(struct orr_mutex *mutex)
+{
+    pthread_mutex_unlock(&mutex->inner);
+}
+
+void
+orr_park(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns)
+{
+    struct timespec limit = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+                             .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &limit, NULL, 0);
+}
+
+void
+orr_wake_all(_Atomic(uint32_t) *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
+}
+
+void
+orr_yield(void)
+{
+    sched_yield();
+}
+
+bool
+orr_os_thread_start(struct orr_os_thread *thread, void *(*body)(void *), void *argument,
+                    size_t stack_bytes)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    if (stack_bytes)
+        pthread_attr_setstacksize(&attributes, stack_bytes);
+    int refused = pthread_create(&thread->inner, &attributes, body, argument);
+    pthread_attr_destroy(&attributes);
+    return refused == 0;
+}
+
+void
+orr_os_thread_join(struct orr_os_thread *thread)
+{
+    pthread_join(thread->inner, NULL);
+}
+
+unsigned
+orr_processor_count(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&allowed);
+}
+
+void
+orr_pin_to_processor(unsigned processor)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+/* --- time --------------------------------------------------------------------------------------- */
+
+static uint64_t
+read_clock(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t
+orr_clock_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t
+orr_thread_cpu_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void
+orr_sleep_ns(uint64_t ns)
+{
+    struct timespec left = {.tv_sec = (time_t)(ns / 1000000000u),
+                            .tv_nsec = (long)(ns % 1000000000u)};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}

@@ -1,0 +1,123 @@
+/* rc_atomic.c - the slow half of atomic counting: deaths and first candidates.
+ *
+ * Who frees is decided from the result of the read-modify-write, never from a load beside it: exactly one
+ * decrement sees 1 become 0.
+ *
+ * sync          publishes                                     observes                       then visible
+ * last-release  every decrement: fetch_sub or cas, release    die_of_zero: load, acquire     all holders' writes
+ *
+ * The acquire load stands where others put a fence: it reads the word that the last decrement wrote, which
+ * continues the release sequence of all decrements before it.
+ *
+ * Progress: retain is wait-free, release lock-free.
+ */
+#include "runtime/rc_atomic.h"
+
+#include "runtime/cascade.h"
+
+/* The count is zero by our own decrement. True: the object died and is marked. */
+static bool
+die_of_zero(struct orr_thread *thread, struct orr_object *object, bool claimed)
+{
+    /* sync:last-release  acquire: what every earlier holder wrote */
+    uint32_t count = orr_load_acquire(&object->count);
+    if (__builtin_expect(orr_is_immortal(object), 0)) {
+        orr_store_relaxed(&object->count, ORR_IMMORTAL_COUNT); /* relaxed: any value far from 0 */
+        return false;
+    }
+    orr_assert((count & ORR_COUNT_MASK) == 0);
+    mark_dying(object, claimed && is_candidate_type(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
+    return true;
+}
+
+/* Decrement and claim in one step. True: died and marked. */
+static bool
+drop_unclaimed(struct orr_thread *thread, struct orr_object *object)
+{
+    bool has_room = orr_candidate_room(thread);
+    uint32_t count = orr_load_relaxed(&object->count); /* relaxed: re-checked by the cas */
+    for (;;) {
+        uint32_t left = count - 1;
+        bool claims = has_room && (count & ORR_UNCLAIMED) && (left & ORR_COUNT_MASK);
+        /* sync:last-release  release: our writes come before the death of the object */
+        if (!orr_cas_weak_release(&object->count, &count, claims ? left & ORR_COUNT_MASK : left))
+            continue;
+        if ((left & ORR_COUNT_MASK) == 0)
+            return die_of_zero(thread, object, !(left & ORR_UNCLAIMED));
+        if (claims)
+            orr_candidate_push(thread, (uintptr_t)object);
+        return false;
+    }
+}
+
+static inline bool
+drop(struct orr_thread *thread, struct orr_object *object)
+{
+    /* relaxed: only chooses the path; see rc_atomic.h */
+    if (__builtin_expect((int32_t)orr_load_relaxed(&object->count) < 0, 0))
+        return drop_unclaimed(thread, object);
+    /* sync:last-release  release: our writes come before the death of the object */
+    return orr_sub_release(&object->count, 1) == 1 && die_of_zero(thread, object, true);
+}
+
+void
+orr_rc_atomic_zero(struct orr_thread *thread, struct orr_object *object)
+{
+    if (die_of_zero(thread, object, true))
+        die(thread, object);
+}
+
+void
+orr_rc_atomic_release_unclaimed(struct orr_thread *thread, struct orr_object *object)
+{
+    if (drop_unclaimed(thread, object))
+        die(thread, object);
+}
+
+/* --- the cold table -------------------------------------------------------------------------------- */
+
+static void
+release(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_rc_release(thread, object);
+}
+
+static void
+retain(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_rc_retain(thread, object);
+}
+
+static bool
+try_retain(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread;
+    uint32_t count = orr_load_relaxed(&object->count); /* relaxed: re-checked by the cas */
+    while ((count & ORR_COUNT_MASK) != 0)
+        /* sync:last-release  acquire: the reader held nothing, so it must see what the holders wrote */
+        if (orr_cas_weak_acquire(&object->count, &count, count + 1))
+            return true;
+    return false;
+}
+
+static void
+immortalise(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread;
+    /* relaxed: whoever decrements to zero later is ordered after us by the reference it holds */
+    orr_store_relaxed(&object->owner, ORR_OWNER_IMMORTAL);
+    orr_add_relaxed(&object->count, ORR_IMMORTAL_COUNT);
+}
+
+const struct orr_rc orr_rc_atomic = {
+    .name = "atomic",
+    .summary = "one atomic count per object, any number of threads",
+    .counts = true,
+    .birth_count = 1,
+    .release = release,
+    .retain = retain,
+    .try_retain = try_retain,
+    .publish = orr_rc_publish,
+    .immortalise = immortalise,
+    .cascade = empty_worklist,
+};

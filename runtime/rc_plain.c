@@ -1,0 +1,86 @@
+/* rc_plain.c - the slow half of plain counting: deaths and first candidates.
+ *
+ * Threads: one per heap (threads_max); a collector works for it while it stands still.
+ */
+#include "runtime/rc_plain.h"
+
+#include "runtime/cascade.h"
+
+/* The count has become zero or negative. True: the object died and is marked. */
+static bool
+settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left)
+{
+    if ((left & ORR_COUNT_MASK) != 0) { /* negative: not claimed yet */
+        if (orr_candidate_room(thread)) {
+            orr_store_relaxed(&object->count, left & ORR_COUNT_MASK); /* relaxed: one thread */
+            orr_candidate_push(thread, (uintptr_t)object);
+        }
+        return false;
+    }
+    if (__builtin_expect(orr_is_immortal(object), 0)) {
+        orr_store_relaxed(&object->count, ORR_IMMORTAL_COUNT); /* relaxed: one thread */
+        return false;
+    }
+    mark_dying(object, left == 0 && is_candidate_type(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
+    return true;
+}
+
+static inline bool
+drop(struct orr_thread *thread, struct orr_object *object)
+{
+    uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: one thread */
+    orr_store_relaxed(&object->count, left);
+    return (int32_t)left <= 0 && settle_count(thread, object, left);
+}
+
+void
+orr_rc_plain_released(struct orr_thread *thread, struct orr_object *object, uint32_t left)
+{
+    if (settle_count(thread, object, left))
+        die(thread, object);
+}
+
+/* --- the cold table -------------------------------------------------------------------------------- */
+
+static void
+release(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_rc_release(thread, object);
+}
+
+static void
+retain(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_rc_retain(thread, object);
+}
+
+static bool
+try_retain(struct orr_thread *thread, struct orr_object *object)
+{
+    if ((orr_load_relaxed(&object->count) & ORR_COUNT_MASK) == 0) /* relaxed: one thread */
+        return false;
+    orr_rc_retain(thread, object);
+    return true;
+}
+
+static void
+immortalise(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread;
+    orr_store_relaxed(&object->owner, ORR_OWNER_IMMORTAL); /* relaxed, both: one thread */
+    orr_store_relaxed(&object->count, ORR_IMMORTAL_COUNT);
+}
+
+const struct orr_rc orr_rc_plain = {
+    .name = "plain",
+    .summary = "one thread, plain adds and subtracts: the floor of counting",
+    .counts = true,
+    .threads_max = 1,
+    .birth_count = 1,
+    .release = release,
+    .retain = retain,
+    .try_retain = try_retain,
+    .publish = orr_rc_publish,
+    .immortalise = immortalise,
+    .cascade = empty_worklist,
+};

@@ -1,0 +1,31 @@
+/* rc_tracing.c - the cold half of counting nothing. */
+#include "runtime/rc_tracing.h"
+
+static bool
+try_retain(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread;
+    (void)object;
+    return true; /* what can be found is alive: nothing dies between collections */
+}
+
+static void
+cascade(struct orr_thread *thread, uint64_t slice)
+{
+    (void)slice;
+    orr_assert(!thread->dead);
+    (void)thread;
+}
+
+const struct orr_rc orr_rc_tracing = {
+    .name = "tracing",
+    .summary = "no counts at all: the baseline that shows what counting costs",
+    .counts = false,
+    .birth_count = 0,
+    .release = orr_rc_release,
+    .retain = orr_rc_retain,
+    .try_retain = try_retain,
+    .publish = orr_rc_publish,
+    .immortalise = orr_rc_retain,
+    .cascade = cascade,
+};

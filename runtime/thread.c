@@ -1,0 +1,230 @@
+/* thread.c - a mutator's coming and going, and its blocking regions.
+ *
+ * Attach and detach change the registry under heap->threads_lock, which a stop holds throughout, so the
+ * set of threads does not change while the world stands. A thread that waits for that lock is either not
+ * yet registered or in state BLOCKED: a stop never waits for it.
+ *
+ * Fairness (CPython issue 151518): whoever waits to come back or to attach takes a ticket; a new stop does
+ * not begin before the tickets of the time before have been used. See safepoint.c.
+ *
+ * sync          publishes                                      observes                               then visible
+ * block-enter   block_enter: cas, acq_rel                      hold, stop: cas, acq_rel               all the thread did
+ * block-leave   unhold, resume: store, release                 block_leave: cas, acq_rel              what was done for it
+ */
+#include "runtime/thread.h"
+
+#include "runtime/collector.h"
+#include "runtime/owner.h"
+#include "runtime/stop.h"
+
+/* --- attach ---------------------------------------------------------------------------------------- */
+
+static void
+set_birth(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    thread->birth_owner = heap->rc->has_owner ? thread->id : 0;
+    thread->birth_count = heap->rc->birth_count;
+    thread->birth_unclaimed = 0;
+    if (heap->wants_candidates)
+        thread->birth_unclaimed =
+            ORR_UNCLAIMED |
+            (heap->rc->has_owner ? (uint64_t)ORR_SHARED_UNCLAIMED << 32 : 0);
+    thread->hooks = heap->collector->hooks;
+    thread->stress_left = heap->options.stress_every;
+    if (heap->options.stress_every)
+        thread->hooks |= ORR_HOOK_STRESS;
+    if (heap->options.ledger)
+        thread->hooks |= ORR_HOOK_LEDGER;
+}
+
+static void
+register_locked(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    orr_mutex_lock(&heap->books_lock);
+    thread->next = heap->threads;
+    if (heap->threads)
+        heap->threads->previous = thread;
+    heap->threads = thread;
+    heap->thread_count++;
+    orr_mutex_unlock(&heap->books_lock);
+}
+
+static void
+unregister_locked(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    if (thread->previous)
+        thread->previous->next = thread->next;
+    else
+        heap->threads = thread->next;
+    if (thread->next)
+        thread->next->previous = thread->previous;
+    heap->thread_count--;
+}
+
+static enum orr_status
+prepare(struct orr_thread *thread, struct orr_error *error)
+{
+    struct orr_heap *heap = thread->heap;
+    enum orr_status status = orr_owner_register(thread, error);
+    if (status != ORR_OK)
+        return status;
+    set_birth(thread);
+    if (!heap->kind->thread_attach(thread)) {
+        orr_owner_unregister(thread);
+        return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a thread's cell lists");
+    }
+    if (heap->collector->thread_bytes) {
+        thread->collector_private = orr_allocate(heap->collector->thread_bytes);
+        if (!thread->collector_private)
+            goto no_memory;
+    }
+    if (!heap->collector->thread_attach || heap->collector->thread_attach(thread))
+        return ORR_OK;
+    orr_deallocate(thread->collector_private);
+no_memory:
+    heap->kind->thread_detach(thread);
+    orr_owner_unregister(thread);
+    return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a thread's collector state");
+}
+
+enum orr_status
+orr_thread_attach(struct orr_heap *heap, struct orr_thread **thread, struct orr_error *error)
+{
+    struct orr_thread *fresh = orr_allocate(sizeof *fresh);
+    if (!fresh)
+        return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to attach a thread");
+    fresh->heap = heap;
+    enum orr_status status = prepare(fresh, error);
+    if (status != ORR_OK) {
+        orr_deallocate(fresh);
+        return status;
+    }
+    orr_ticket_take(heap);
+    orr_mutex_lock(&heap->threads_lock);
+    uint32_t most = heap->rc->threads_max;
+    bool admitted = most == 0 || heap->thread_count < most;
+    if (admitted)
+        register_locked(fresh); /* state 0 is RUNNING, and no stop is under way while we hold the lock */
+    orr_mutex_unlock(&heap->threads_lock);
+    orr_ticket_return(heap);
+    if (!admitted) {
+        fresh->finishing = true;
+        if (heap->collector->thread_detach)
+            heap->collector->thread_detach(fresh);
+        orr_deallocate(fresh->collector_private);
+        heap->kind->thread_detach(fresh);
+        orr_owner_unregister(fresh);
+        orr_deallocate(fresh);
+        return orr_fail(error, ORR_NOT_APPLICABLE, "strategy %s allows %u thread%s per heap",
+                        heap->rc->name, most, most == 1 ? "" : "s");
+    }
+    *thread = fresh;
+    return ORR_OK;
+}
+
+/* --- detach ---------------------------------------------------------------------------------------- */
+
+static void
+add_counter(_Atomic(uint64_t) *sum, _Atomic(uint64_t) *part)
+{
+    orr_add_relaxed(sum, orr_load_relaxed(part)); /* relaxed: under books_lock */
+}
+
+static void
+hand_counters_over_locked(struct orr_thread *thread)
+{
+    struct orr_thread_counters *gone = &thread->heap->gone, *mine = &thread->counters;
+    add_counter(&gone->allocated, &mine->allocated);
+    add_counter(&gone->freed, &mine->freed);
+    add_counter(&gone->merge_queued, &mine->merge_queued);
+    add_counter(&gone->merged, &mine->merged);
+    add_counter(&gone->candidates, &mine->candidates);
+    add_counter(&gone->candidates_lost, &mine->candidates_lost);
+    add_counter(&gone->rc_shared, &mine->rc_shared);
+}
+
+void
+orr_thread_detach(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    orr_require(thread->locals == NULL, "thread %u detaches while a function still owns references",
+                thread->id);
+    orr_poll_slow(thread);
+    heap->rc->cascade(thread, 0);
+    /* From here on nobody may queue for this thread; what dies by its own hand still dies. */
+    if (heap->rc->detach)
+        heap->rc->detach(thread);
+    else
+        orr_owner_unregister(thread);
+    heap->rc->cascade(thread, 0);
+    thread->finishing = true;
+    if (heap->collector->thread_detach)
+        heap->collector->thread_detach(thread);
+    /* BLOCKED while we wait for the registry: a stop may be under way and must not wait for us. */
+    orr_block_enter(thread);
+    orr_mutex_lock(&heap->threads_lock);
+    heap->kind->thread_detach(thread);
+    orr_buffer_append(&heap->orphans, &thread->candidates);
+    orr_mutex_lock(&heap->books_lock);
+    hand_counters_over_locked(thread);
+    unregister_locked(thread);
+    orr_mutex_unlock(&heap->books_lock);
+    orr_mutex_unlock(&heap->threads_lock);
+    orr_buffer_clear(&thread->borrowed);
+    orr_deallocate(thread->collector_private);
+    orr_deallocate(thread);
+}
+
+/* --- blocking regions ------------------------------------------------------------------------------ */
+
+void
+orr_block_enter(struct orr_thread *thread)
+{
+    if (!thread->finishing)
+        orr_poll_slow(thread);
+    uint32_t state = ORR_THREAD_RUNNING;
+    /* sync:block-enter  release: whoever holds us sees all we did */
+    bool entered = orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_BLOCKED);
+    orr_require(entered, "thread %u enters a blocking region in state %u", thread->id, state);
+    orr_arrival_note(thread);
+}
+
+void
+orr_block_leave(struct orr_thread *thread)
+{
+    uint32_t state = ORR_THREAD_BLOCKED;
+    /* sync:block-leave  acquire: what was done on our behalf. One word and one cas: there is no moment
+     * between looking and coming back in which a stop could be missed. */
+    if (orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_RUNNING))
+        return;
+    uint64_t start_ns = orr_clock_ns();
+    orr_ticket_take(thread->heap);
+    do {
+        orr_require(state == ORR_THREAD_HELD || state == ORR_THREAD_BLOCKED,
+                    "thread %u leaves a blocking region in state %u", thread->id, state);
+        if (state == ORR_THREAD_HELD)
+            orr_park(&thread->state, state, ORR_PARK_NS);
+        state = ORR_THREAD_BLOCKED;
+    } while (!orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_RUNNING)); /* sync:block-leave */
+    orr_ticket_return(thread->heap);
+    orr_pause_note(thread, ORR_PAUSE_STOP, start_ns);
+}
+
+bool
+orr_thread_hold(struct orr_thread *thread)
+{
+    uint32_t state = ORR_THREAD_BLOCKED;
+    /* sync:block-enter  acquire: all the thread did before it blocked */
+    return orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_HELD);
+}
+
+void
+orr_thread_unhold(struct orr_thread *thread)
+{
+    /* sync:block-leave  release: what we did on its behalf */
+    orr_store_release(&thread->state, ORR_THREAD_BLOCKED);
+    orr_wake_all(&thread->state);
+}

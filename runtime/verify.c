@@ -1,0 +1,342 @@
+/* verify.c - the heap verifier.
+ *
+ * Independent of collectors: its own table of all objects (address, references found, claims found), built
+ * by one walk, filled by a second over slots, roots and buffers, judged by a third. Slow and simple.
+ *
+ * Threads: the stopper's.
+ */
+#include "runtime/verify.h"
+
+#include "runtime/collector.h"
+#include "runtime/ledger.h"
+#include "runtime/owner.h"
+
+struct subject {
+    struct orr_object *object; /* null: empty */
+    uint64_t references;       /* found in slots, roots, locals, private lists */
+    uint8_t claims_local, claims_shared; /* entries of candidate buffers */
+};
+
+struct verifier {
+    struct orr_heap *heap;
+    struct orr_error *error;
+    struct subject *table;
+    uint64_t mask, used, living;
+    const struct orr_object *holder; /* whose slots are being looked at; null: roots */
+    bool exact;
+    bool failed; /* *error holds the first failure */
+    bool no_memory;
+};
+
+/* --- saying what is wrong -------------------------------------------------------------------------- */
+
+static void
+report(struct verifier *verifier, const char *assertion, const struct orr_object *object,
+       const char *what, int64_t found, int64_t expected)
+{
+    if (verifier->failed)
+        return;
+    verifier->failed = true;
+    uint32_t index = orr_load_relaxed(&object->type); /* relaxed, all of this file: the world is stopped */
+    const struct orr_type *type = orr_type_table[index];
+    orr_fail(verifier->error, ORR_CHECK_FAILED,
+             "%s: object %p of type %s: %s: found %lld, expected %lld (owner %x flags %x count %x "
+             "shared %x)",
+             assertion, (const void *)object, type ? type->name : "?", what, (long long)found,
+             (long long)expected, orr_load_relaxed(&object->owner),
+             orr_load_relaxed(&object->flags), orr_load_relaxed(&object->count),
+             orr_load_relaxed(&object->shared));
+}
+
+/* --- the table ------------------------------------------------------------------------------------- */
+
+static struct subject *
+subject_of(const struct verifier *verifier, const struct orr_object *object)
+{
+    uint64_t i = (((uintptr_t)object >> 4) * 0x9e3779b97f4a7c15u >> 20) & verifier->mask;
+    while (verifier->table[i].object && verifier->table[i].object != object)
+        i = (i + 1) & verifier->mask;
+    return &verifier->table[i];
+}
+
+static bool
+grow(struct verifier *verifier)
+{
+    struct subject *old = verifier->table;
+    uint64_t count = old ? verifier->mask + 1 : 0, room = count ? count * 2 : 4096;
+    struct subject *table = orr_allocate(room * sizeof *table);
+    if (!table)
+        return false;
+    verifier->table = table;
+    verifier->mask = room - 1;
+    for (uint64_t i = 0; i < count; i++)
+        if (old[i].object)
+            *subject_of(verifier, old[i].object) = old[i];
+    orr_deallocate(old);
+    return true;
+}
+
+static bool
+is_shell(const struct orr_object *object)
+{
+    return orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL;
+}
+
+static void
+enter(struct orr_object *object, void *argument)
+{
+    struct verifier *verifier = argument;
+    if (verifier->no_memory)
+        return;
+    if (verifier->used * 2 >= verifier->mask && !grow(verifier)) {
+        verifier->no_memory = true;
+        return;
+    }
+    struct subject *subject = subject_of(verifier, object);
+    subject->object = object;
+    verifier->used++;
+    verifier->living += !is_shell(object);
+    uint32_t index = orr_load_relaxed(&object->type);
+    if (!orr_type_table[index])
+        report(verifier, "type", object, "its type index is not registered", index, 1);
+}
+
+/* --- references ------------------------------------------------------------------------------------ */
+
+static void
+count_reference(struct orr_slot *slot, void *argument)
+{
+    struct verifier *verifier = argument;
+    uintptr_t word = orr_load_relaxed(&slot->word);
+    if (word & ORR_SLOT_LOCK)
+        report(verifier, "slot-locked", verifier->holder ? verifier->holder : orr_slot_peek(slot),
+               "a slot is locked while the world is stopped", 1, 0);
+    const struct orr_object *target = orr_slot_peek(slot);
+    if (!target || verifier->failed)
+        return;
+    struct subject *subject = subject_of(verifier, target);
+    if (subject->object && !is_shell(target))
+        subject->references++;
+    else if (verifier->holder)
+        report(verifier, "edge", verifier->holder, "a slot refers to no living object",
+               (int64_t)(uintptr_t)target, 0);
+    else {
+        verifier->failed = true;
+        orr_fail(verifier->error, ORR_CHECK_FAILED,
+                 "root: a root or linked local refers to %p, which is no living object",
+                 (const void *)target);
+    }
+}
+
+static void
+count_slots(struct orr_object *object, void *argument)
+{
+    struct verifier *verifier = argument;
+    if (verifier->failed || is_shell(object))
+        return;
+    verifier->holder = object;
+    orr_object_trace(object, orr_type_of(object), count_reference, verifier);
+    verifier->holder = NULL;
+}
+
+static void
+count_private(struct orr_object *object, void *argument)
+{
+    struct verifier *verifier = argument;
+    struct subject *subject = subject_of(verifier, object);
+    if (subject->object)
+        subject->references++;
+}
+
+static void
+count_claim(uintptr_t *entry, void *argument)
+{
+    struct verifier *verifier = argument;
+    struct subject *subject = subject_of(verifier, (struct orr_object *)(*entry & ~(uintptr_t)1));
+    if (!subject->object) {
+        verifier->failed = true;
+        orr_fail(verifier->error, ORR_CHECK_FAILED,
+                 "claim: a candidate buffer names %p, which is no object",
+                 (void *)(*entry & ~(uintptr_t)1));
+    } else if (*entry & 1)
+        subject->claims_shared++;
+    else
+        subject->claims_local++;
+}
+
+/* --- judging one object ---------------------------------------------------------------------------- */
+
+static void
+judge_claims(struct verifier *verifier, const struct subject *subject)
+{
+    const struct orr_object *object = subject->object;
+    const struct orr_heap *heap = verifier->heap;
+    bool wanted = heap->wants_candidates && !orr_type_is_green(orr_type_of(object));
+    uint8_t flags = orr_load_relaxed(&object->flags);
+    bool local = !(orr_load_relaxed(&object->count) & ORR_UNCLAIMED);
+    bool shared = !(orr_load_relaxed(&object->shared) & ORR_SHARED_UNCLAIMED);
+    if (is_shell(object)) {
+        local = flags & ORR_FLAG_HELD_LOCAL;
+        shared = flags & ORR_FLAG_HELD_SHARED;
+        bool kept = ORR_IS_CHECKED && !local && !shared; /* a borrowed cell, or quarantined */
+        if (!local && !shared && !kept)
+            report(verifier, "shell", object, "no candidate buffer names it", 0, 1);
+    }
+    if (!wanted)
+        local = shared = false;
+    shared = shared && heap->rc->has_owner;
+    if (orr_is_immortal(object) && !heap->rc->has_owner)
+        local = subject->claims_local != 0;
+    if (subject->claims_local != local)
+        report(verifier, "claim", object, "entries of candidate buffers for its count",
+               subject->claims_local, local);
+    if (subject->claims_shared != shared)
+        report(verifier, "claim", object, "entries of candidate buffers for its shared count",
+               subject->claims_shared, shared);
+}
+
+static void
+judge_owner(struct verifier *verifier, const struct orr_object *object)
+{
+    uint32_t owner = orr_load_relaxed(&object->owner);
+    uint32_t shared = orr_load_relaxed(&object->shared);
+    if (owner == ORR_OWNER_IMMORTAL)
+        return;
+    if (!verifier->heap->rc->has_owner) {
+        if (owner != 0 || shared != 0)
+            report(verifier, "owner", object, "the strategy has no owners", owner | shared, 0);
+        return;
+    }
+    uint32_t state = shared & ORR_SHARED_STATE;
+    uint32_t local = orr_load_relaxed(&object->count) & ORR_COUNT_MASK;
+    if (state == ORR_SHARED_QUEUED)
+        report(verifier, "owner", object, "it is in a merge queue after all were drained", state,
+               ORR_SHARED_MERGED);
+    else if ((state == ORR_SHARED_MERGED) != (owner == 0))
+        report(verifier, "owner", object, "merged and owned do not agree", state, owner);
+    else if (owner == 0 && local != 0)
+        report(verifier, "owner", object, "it is merged, but its owner's half is not empty", local,
+               0);
+    else if (owner != 0 && local == 0)
+        report(verifier, "owner", object, "it is not merged, but its owner's half is empty", local,
+               1);
+}
+
+static void
+judge_counts(struct verifier *verifier, const struct subject *subject)
+{
+    const struct orr_object *object = subject->object;
+    if (!verifier->heap->rc->counts || orr_is_immortal(object))
+        return;
+    int64_t counted = orr_count_stopped(object), found = (int64_t)subject->references;
+    if (counted < found)
+        report(verifier, "count-low", object, "references counted", counted, found);
+    else if (counted <= 0)
+        report(verifier, "count-zero", object, "references counted", counted, 1);
+    else if (verifier->exact && counted != found)
+        report(verifier, "count-high", object, "references counted", counted, found);
+}
+
+static void
+judge(struct verifier *verifier, const struct subject *subject)
+{
+    const struct orr_object *object = subject->object;
+    const struct orr_heap *heap = verifier->heap;
+    uint8_t dead = ORR_FLAG_DYING | ORR_FLAG_HELD_LOCAL | ORR_FLAG_HELD_SHARED;
+    if ((heap->collector->needs & ORR_NEEDS_SCRATCH) &&
+        orr_load_relaxed(orr_scratch(heap, object)) != 0)
+        report(verifier, "scratch", object, "its word of the side table",
+               orr_load_relaxed(orr_scratch(heap, object)), 0);
+    judge_claims(verifier, subject);
+    if (is_shell(object))
+        return;
+    if (orr_load_relaxed(&object->flags) & dead)
+        report(verifier, "flags", object, "flags of the dead", orr_load_relaxed(&object->flags), 0);
+    judge_owner(verifier, object);
+    judge_counts(verifier, subject);
+}
+
+/* --- the whole ------------------------------------------------------------------------------------- */
+
+static void
+judge_books(struct verifier *verifier)
+{
+    struct orr_heap_totals totals;
+    orr_heap_totals(verifier->heap, &totals);
+    uint64_t births, deaths;
+    if (totals.live != verifier->living) {
+        verifier->failed = true;
+        orr_fail(verifier->error, ORR_CHECK_FAILED,
+                 "conservation: %llu allocated - %llu freed = %llu live, but the walk finds %llu",
+                 (unsigned long long)totals.allocated, (unsigned long long)totals.freed,
+                 (unsigned long long)totals.live, (unsigned long long)verifier->living);
+        return;
+    }
+    if (!verifier->heap->ledger)
+        return;
+    orr_ledger_totals(verifier->heap->ledger, &births, &deaths);
+    if (births - deaths != verifier->living) {
+        verifier->failed = true;
+        orr_fail(verifier->error, ORR_CHECK_FAILED,
+                 "ledger: %llu born - %llu dead, but the walk finds %llu alive",
+                 (unsigned long long)births, (unsigned long long)deaths,
+                 (unsigned long long)verifier->living);
+    }
+}
+
+static void
+count_references(struct verifier *verifier)
+{
+    struct orr_heap *heap = verifier->heap;
+    heap->kind->walk(heap, 0, 1, count_slots, verifier);
+    if (!verifier->failed)
+        orr_roots_visit(heap, count_reference, verifier);
+    if (!verifier->failed && heap->collector->visit)
+        heap->collector->visit(heap, count_private, verifier);
+    orr_buffer_each(&heap->orphans, count_claim, verifier);
+    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+        orr_buffer_each(&thread->candidates, count_claim, verifier);
+}
+
+static bool
+verify(struct orr_heap *heap, struct orr_thread *thread, bool exact, struct orr_error *error)
+{
+    if (!heap->kind->is_walkable) {
+        orr_fail(error, ORR_NOT_APPLICABLE, "heap %s cannot be walked, so it cannot be verified",
+                 heap->kind->name);
+        return false;
+    }
+    struct verifier verifier = {.heap = heap, .error = error, .exact = exact};
+    orr_counts_settle(thread);
+    verifier.no_memory = !grow(&verifier);
+    if (!verifier.no_memory)
+        heap->kind->walk(heap, 0, 1, enter, &verifier);
+    if (verifier.no_memory) {
+        orr_deallocate(verifier.table);
+        orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to verify a heap");
+        return false;
+    }
+    if (!verifier.failed)
+        count_references(&verifier);
+    for (uint64_t i = 0; i <= verifier.mask && !verifier.failed; i++)
+        if (verifier.table[i].object)
+            judge(&verifier, &verifier.table[i]);
+    if (!verifier.failed)
+        judge_books(&verifier);
+    if (!verifier.failed && heap->collector->verify)
+        heap->collector->verify(heap);
+    orr_deallocate(verifier.table);
+    return !verifier.failed;
+}
+
+bool
+orr_heap_verify(struct orr_heap *heap, struct orr_thread *thread, struct orr_error *error)
+{
+    return verify(heap, thread, false, error);
+}
+
+bool
+orr_heap_verify_exact(struct orr_heap *heap, struct orr_thread *thread, struct orr_error *error)
+{
+    return verify(heap, thread, true, error);
+}
