@@ -3,7 +3,8 @@
  * Source:  the Trace Event Format of Chromium's trace viewer, which Perfetto and speedscope read:
  *          `M` names processes and threads, `X` is a complete event, `i` an instant, `C` a counter.
  * Form:    one JSON array, one event per line. The array form is chosen because its readers accept
- *          it with the closing bracket missing: the file of a run that crashed can still be looked at.
+ *          it with the closing bracket missing (speedscope 1.25 does): of a run that crashed,
+ *          everything before the last, unfinished line can still be looked at.
  *          After orr_timeline_close it is JSON without exception, whatever the names were.
  * Times:   microseconds since origin_ns with the nanoseconds as three decimals; written from
  *          integers, so none is rounded. A complete event is written when it is over: a bar
