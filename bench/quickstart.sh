@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench/quickstart.sh - from a fresh checkout to a first comparison: installs what the build needs,
 # builds the program as it is measured, and compares pairs of a strategy and a collector on this
-# machine. Its arguments go to bench/compare_pairs.sh. The build's output goes to standard error.
+# machine. Its arguments go to `orrery quickstart`. The build's output goes to standard error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/packages.sh
@@ -12,4 +12,4 @@ orr_packages
     cmake --preset release
     cmake --build --preset release --target orrery
 } >&2
-exec bench/compare_pairs.sh "$@"
+exec build/release/bench/orrery quickstart "$@"

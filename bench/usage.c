@@ -1,0 +1,61 @@
+/* usage.c - reading /proc/self and getrusage; see usage.h. */
+#include "bench/usage.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct orr_measure
+orr_usage_resident(void)
+{
+    unsigned long long all, resident;
+    FILE *const file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return (struct orr_measure){0};
+    const int fields = fscanf(file, "%llu %llu", &all, &resident);
+    fclose(file);
+    if (fields != 2)
+        return (struct orr_measure){0};
+    return orr_measured(resident * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+struct orr_measure
+orr_usage_resident_peak(void)
+{
+    char line[256];
+    struct orr_measure peak = {0};
+    FILE *const file = fopen("/proc/self/status", "re");
+    if (!file)
+        return peak;
+    while (!peak.is_measured && fgets(line, sizeof line, file)) {
+        unsigned long long kibibytes;
+        if (sscanf(line, "VmHWM: %llu kB", &kibibytes) == 1)
+            peak = orr_measured(kibibytes * 1024);
+    }
+    fclose(file);
+    return peak;
+}
+
+bool
+orr_usage_reset_peak(void)
+{
+    FILE *const file = fopen("/proc/self/clear_refs", "we");
+    if (!file)
+        return false;
+    const int written = fputs("5\n", file); /* 5: the peak, see proc(5) */
+    return fclose(file) == 0 && written >= 0;
+}
+
+static uint64_t
+ns_of(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_usec * 1000;
+}
+
+uint64_t
+orr_usage_cpu_ns(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return ns_of(usage.ru_utime) + ns_of(usage.ru_stime);
+}
