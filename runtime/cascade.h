@@ -81,12 +81,12 @@ static inline void
 bury(struct orr_thread *thread, struct orr_object *object)
 {
     const struct orr_type *type = orr_type_of(object);
-    if (__builtin_expect(type->destroy != NULL, 0))
+    uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
+    if (__builtin_expect(type->destroy != NULL, 0) && !(flags & ORR_FLAG_DESTROYED))
         type->destroy(thread, object);
     orr_object_trace(object, type, drop_slot, thread);
-    /* relaxed: own statistics; and the object is ours alone */
+    /* relaxed: own statistics */
     orr_store_relaxed(&thread->counters.freed, orr_load_relaxed(&thread->counters.freed) + 1);
-    uint8_t flags = orr_load_relaxed(&object->flags);
     if (__builtin_expect((flags & ~ORR_FLAG_DYING) |
                              (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)),
                          0))

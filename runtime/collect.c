@@ -90,16 +90,6 @@ is_due(struct orr_thread *thread)
     }
 }
 
-void
-orr_collect_if_due(struct orr_thread *thread)
-{
-    if (thread->collecting || !thread->heap->collector->collect)
-        return;
-    tell_live(thread);
-    if (is_due(thread))
-        orr_collect(thread, trigger_names[thread->heap->options.trigger.kind]);
-}
-
 /* Nim's rule, with PHP's direction: a collection that found little makes the next one rarer. */
 static void
 adapt(struct orr_heap *heap, const struct orr_collection *collection)
@@ -144,13 +134,14 @@ verify_stopped(struct orr_thread *thread, const char *when)
 }
 
 static void
-run_collection(struct orr_thread *thread, const char *cause)
+run_collection(struct orr_thread *thread, const char *cause, enum orr_urgency urgency)
 {
     struct orr_heap *heap = thread->heap;
     struct orr_collection collection = {
         .number = orr_add_relaxed(&heap->collections_begun, 1) + 1, /* relaxed: we hold collecting */
         .collector = heap->collector->name,
         .cause = cause,
+        .urgency = urgency,
         .heap_bytes_before = orr_load_relaxed(&heap->bytes_used), /* relaxed: statistics */
     };
     verify_stopped(thread, "before");
@@ -203,15 +194,31 @@ finish(struct orr_thread *thread)
     orr_wake_all(&heap->collecting);
 }
 
-void
-orr_collect(struct orr_thread *thread, const char *cause)
+static void
+collect(struct orr_thread *thread, const char *cause, enum orr_urgency urgency)
 {
     if (thread->collecting || !thread->heap->collector->collect)
         return;
     if (!begin(thread))
         return;
-    run_collection(thread, cause);
+    run_collection(thread, cause, urgency);
     finish(thread);
+}
+
+void
+orr_collect(struct orr_thread *thread, const char *cause)
+{
+    collect(thread, cause, ORR_URGENCY_REQUESTED);
+}
+
+void
+orr_collect_if_due(struct orr_thread *thread)
+{
+    if (thread->collecting || !thread->heap->collector->collect)
+        return;
+    tell_live(thread);
+    if (is_due(thread))
+        collect(thread, trigger_names[thread->heap->options.trigger.kind], ORR_URGENCY_AUTOMATIC);
 }
 
 void
@@ -225,7 +232,7 @@ orr_settle(struct orr_thread *thread)
         return;
     }
     for (uint32_t i = 0; i < heap->collector->completeness; i++)
-        orr_collect(thread, "settle");
+        collect(thread, "settle", ORR_URGENCY_COMPLETE);
 }
 
 /* --- the slow half of allocation ------------------------------------------------------------------- */
@@ -238,7 +245,7 @@ allocate_hard(struct orr_thread *thread, size_t bytes)
     uint64_t start_ns = orr_clock_ns();
     if (!thread->cascading)
         heap->rc->cascade(thread, 0);
-    orr_collect(thread, "limit");
+    collect(thread, "limit", ORR_URGENCY_COMPLETE);
     if (heap->kind->trim && !thread->collecting) {
         orr_world_stop(heap, thread);
         heap->kind->trim(heap);

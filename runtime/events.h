@@ -38,6 +38,13 @@ struct orr_pause {
 
 enum { ORR_PHASES_MAX = 12 };
 
+/* How much a collection must find. */
+enum orr_urgency {
+    ORR_URGENCY_AUTOMATIC, /* a trigger went off: what a budget allows */
+    ORR_URGENCY_REQUESTED, /* the program asked */
+    ORR_URGENCY_COMPLETE   /* memory is out, or the heap is being settled: everything */
+};
+
 struct orr_phase {
     const char *name;
     uint64_t start_ns, stop_ns;
@@ -47,7 +54,8 @@ struct orr_phase {
 struct orr_collection {
     uint64_t number; /* from 1 */
     const char *collector;
-    const char *cause;            /* why it ran: a trigger's name, "limit", "stress", "program" */
+    const char *cause; /* why it ran: a trigger's name, "limit", "stress", "settle", or the program's word */
+    enum orr_urgency urgency;
     uint64_t start_ns, stop_ns;
     uint32_t phase_count;
     struct orr_phase phases[ORR_PHASES_MAX];

@@ -118,6 +118,7 @@ free_books(struct orr_heap *heap)
     orr_mutex_fini(&heap->roots_lock);
     orr_owners_free(heap);
     orr_buffer_clear(&heap->orphans);
+    orr_buffer_clear(&heap->parked);
     orr_ledger_destroy(heap->ledger);
     orr_deallocate(heap->collector_private);
     orr_deallocate(heap->collector_settings);

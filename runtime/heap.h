@@ -90,6 +90,7 @@ struct orr_heap {
     uint32_t thread_count;
     struct orr_thread_counters gone; /* summed counters of detached threads */
     struct orr_buffer orphans;       /* candidates of detached threads */
+    struct orr_buffer parked;        /* candidates that a collector put aside; still claimed */
 
     struct orr_mutex owners_lock; /* handing out ids */
     struct orr_owner *owners[ORR_OWNERS_MAX];
@@ -142,6 +143,8 @@ struct orr_heap_kind {
     uint64_t (*trim)(struct orr_heap *heap);
     /* Makes scratch addresses valid (heap->scratch_*). May be null: then no collector that needs it. */
     bool (*scratch)(struct orr_heap *heap);
+    /* Zeroes every object's word. Only with scratch and walk. */
+    void (*scratch_clear)(struct orr_heap *heap);
 };
 
 #define HEAP(name, summary) extern const struct orr_heap_kind orr_heap_##name;

@@ -337,12 +337,21 @@ thread_detach(struct orr_thread *thread)
     orr_deallocate(mine);
 }
 
+/* Whether an object lives in the cell; the world is stopped. A sealed page holds none and is not touched. */
+static inline bool
+is_used(const struct orr_block *block, const struct orr_object *cell)
+{
+    if (__builtin_expect(block->sealed != 0, 0) && orr_block_is_sealed(block, cell))
+        return false;
+    return orr_load_relaxed(&cell->type) != 0; /* relaxed: stopped */
+}
+
 static void
 walk_block(struct orr_block *block, void (*visit)(struct orr_object *, void *), void *argument)
 {
     for (uint32_t i = 0; i < block->carved; i++) {
         struct orr_object *cell = orr_block_cell(block, i);
-        if (orr_load_relaxed(&cell->type) != 0) /* relaxed: the world is stopped */
+        if (is_used(block, cell))
             visit(cell, argument);
     }
 }
@@ -386,7 +395,6 @@ find(struct orr_heap *heap, const void *pointer)
     uintptr_t address = (uintptr_t)pointer;
     if (address < blocks->space.start || address >= orr_load_relaxed(&blocks->space.top)) /* stopped */
         return NULL;
-    struct orr_object *object;
     if (blocks->map[map_index(blocks, pointer)]) {
         struct orr_block *block = orr_block_of(pointer);
         uintptr_t offset = address - (uintptr_t)block;
@@ -395,9 +403,10 @@ find(struct orr_heap *heap, const void *pointer)
         uint32_t index = (uint32_t)((offset - ORR_BLOCK_HEAD) / block->cell_bytes);
         if (index >= block->carved)
             return NULL;
-        object = orr_block_cell(block, index);
-    } else
-        object = find_large(blocks, address);
+        struct orr_object *cell = orr_block_cell(block, index);
+        return is_used(block, cell) ? cell : NULL;
+    }
+    struct orr_object *object = find_large(blocks, address);
     return object && orr_load_relaxed(&object->type) != 0 ? object : NULL; /* relaxed: stopped */
 }
 
@@ -408,7 +417,7 @@ count_live(struct orr_block *block)
 {
     block->live = 0;
     for (uint32_t i = 0; i < block->carved; i++)
-        if (orr_load_relaxed(&orr_block_cell(block, i)->type) != 0) /* relaxed: stopped */
+        if (is_used(block, orr_block_cell(block, i)))
             block->live++;
     block->live += block->quarantined;
 }
@@ -552,8 +561,10 @@ static void
 close_blocks(struct orr_heap *heap)
 {
     struct blocks *blocks = blocks_of(heap);
-    ASAN_UNPOISON_MEMORY_REGION((void *)blocks->space.start,
-                                orr_load_relaxed(&blocks->space.top) - blocks->space.start);
+    void *start = (void *)blocks->space.start;
+    size_t bytes = orr_load_relaxed(&blocks->space.top) - blocks->space.start; /* relaxed: no threads */
+    orr_pages_protect(start, bytes, false); /* what a collector sealed */
+    ASAN_UNPOISON_MEMORY_REGION(start, bytes);
     for (unsigned class = 0; class < ORR_CLASSES; class ++)
         orr_mutex_fini(&blocks->pools[class].lock);
     orr_mutex_fini(&blocks->blocks_lock);
@@ -568,6 +579,12 @@ scratch(struct orr_heap *heap)
 {
     heap->scratch_shift = ORR_SPACE_SCRATCH_SHIFT;
     return orr_space_reserve_scratch(&blocks_of(heap)->space, &heap->scratch_base);
+}
+
+static void
+scratch_clear(struct orr_heap *heap)
+{
+    orr_space_clear_scratch(&blocks_of(heap)->space);
 }
 
 const struct orr_heap_kind orr_heap_blocks = {
@@ -585,4 +602,5 @@ const struct orr_heap_kind orr_heap_blocks = {
     .find = find,
     .trim = trim,
     .scratch = scratch,
+    .scratch_clear = scratch_clear,
 };

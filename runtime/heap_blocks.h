@@ -19,7 +19,8 @@ struct orr_block {
     uint32_t cells;  /* that fit */
     uint32_t carved; /* that were ever handed out; the rest is untouched zero memory */
     uint32_t live;   /* scratch of trim */
-    uint32_t quarantined; /* cells that the quarantine collector keeps */
+    uint32_t quarantined; /* cells that a collector keeps for good; under that collector's lock */
+    uint32_t sealed;      /* bit k: page k cannot be accessed, all its cells are kept; likewise */
 };
 
 static_assert(sizeof(struct orr_block) <= ORR_BLOCK_HEAD, "the head fits before the cells");
@@ -36,6 +37,13 @@ orr_block_cell(struct orr_block *block, uint32_t index)
 {
     return (struct orr_object *)((char *)block + ORR_BLOCK_HEAD +
                                  (size_t)index * block->cell_bytes);
+}
+
+/* Whether the page of an address in the block is inaccessible. Walks leave such cells out. */
+static inline bool
+orr_block_is_sealed(const struct orr_block *block, const void *address)
+{
+    return block->sealed >> ((uintptr_t)address % ORR_BLOCK_BYTES / ORR_PAGE_BYTES) & 1;
 }
 
 #endif

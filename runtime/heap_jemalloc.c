@@ -190,6 +190,12 @@ scratch(struct orr_heap *heap)
     return orr_space_reserve_scratch(&arena_of(heap)->space, &heap->scratch_base);
 }
 
+static void
+scratch_clear(struct orr_heap *heap)
+{
+    orr_space_clear_scratch(&arena_of(heap)->space);
+}
+
 const struct orr_heap_kind orr_heap_jemalloc = {
     .name = "jemalloc",
     .summary = "a jemalloc arena with extent hooks and side bits, walkable",
@@ -204,4 +210,5 @@ const struct orr_heap_kind orr_heap_jemalloc = {
     .walk = walk,
     .find = find,
     .scratch = scratch,
+    .scratch_clear = scratch_clear,
 };

@@ -152,6 +152,14 @@ scratch(struct orr_heap *heap)
     return true;
 }
 
+static void
+scratch_clear(struct orr_heap *heap)
+{
+    struct registry *registry = heap->kind_private;
+    for (uint64_t i = 0; i < registry->used; i++) /* relaxed: the world is stopped */
+        orr_store_relaxed(&prefix_of(registry->entries[i])->scratch, 0);
+}
+
 const struct orr_heap_kind orr_heap_libc = {
     .name = "libc",
     .summary = "malloc and free with a registry, walkable; for AddressSanitizer",
@@ -166,4 +174,5 @@ const struct orr_heap_kind orr_heap_libc = {
     .walk = walk,
     .find = find,
     .scratch = scratch,
+    .scratch_clear = scratch_clear,
 };

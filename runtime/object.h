@@ -75,7 +75,8 @@ enum {
     ORR_FLAG_SHELL = 4,       /* dead and empty: only its cell waits for the buffers above */
     ORR_FLAG_BORROWED = 8,    /* checked builds: in some thread's borrow log */
     ORR_FLAG_SERIAL = 16,     /* in the death ledger */
-    ORR_FLAG_DYING = 32       /* on a worklist of the dead */
+    ORR_FLAG_DYING = 32,      /* on a worklist of the dead */
+    ORR_FLAG_DESTROYED = 64   /* its type's destroy has run */
 };
 
 /* shared, under biased counting */
@@ -139,7 +140,10 @@ struct orr_type {
     /* Irregular types: calls visit on every slot, each exactly once (law 1). Null: regular layout.
      * Runs with the world stopped or on an object nobody else can reach; must not call the runtime. */
     void (*trace)(struct orr_object *object, orr_visit_slot *visit, void *argument);
-    /* Called once when an object dies, before its references are dropped; may be null. */
+    /* Called once when an object dies, before its references are dropped; may be null. It may allocate and
+     * release. When a collector calls it (world running, all other garbage still whole) it may also make
+     * the object reachable again: then the object lives on, and is not destroyed a second time; where
+     * nothing is counted it must not. When the last reference was dropped it must not either. */
     void (*destroy)(struct orr_thread *thread, struct orr_object *object);
     uint16_t *index; /* where registration puts the index */
 };

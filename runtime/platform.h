@@ -43,6 +43,8 @@ struct orr_mutex {
 void orr_mutex_init(struct orr_mutex *mutex);
 void orr_mutex_fini(struct orr_mutex *mutex);
 void orr_mutex_lock(struct orr_mutex *mutex);
+/* Takes the lock if that needs no waiting; returns whether it did. */
+bool orr_mutex_try_lock(struct orr_mutex *mutex);
 void orr_mutex_unlock(struct orr_mutex *mutex);
 
 /* Sleeps while *word == expected, until a wake, a spurious wake or timeout_ns. The caller re-checks. */

@@ -131,6 +131,12 @@ orr_mutex_lock(struct orr_mutex *mutex)
     pthread_mutex_lock(&mutex->inner);
 }
 
+bool
+orr_mutex_try_lock(struct orr_mutex *mutex)
+{
+    return pthread_mutex_trylock(&mutex->inner) == 0;
+}
+
 void
 orr_mutex_unlock(struct orr_mutex *mutex)
 {

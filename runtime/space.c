@@ -4,6 +4,7 @@
 #include "runtime/assert.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* 64 GiB of addresses, halved until the system grants it: a limit on address space is honoured. */
 #define RANGE_MOST ((size_t)64 << 30)
@@ -138,13 +139,20 @@ orr_space_close(struct orr_space *space)
 bool
 orr_space_reserve_scratch(struct orr_space *space, uintptr_t *base)
 {
-    space->scratch_bytes = ((space->end - space->start) >> ORR_SPACE_SCRATCH_SHIFT) << 2;
+    space->scratch_bytes = (((space->end - space->start) >> ORR_SPACE_SCRATCH_SHIFT) + 1) << 2;
     space->scratch = orr_pages_reserve(space->scratch_bytes);
     if (!space->scratch)
         return false;
     orr_pages_prefer_huge(space->scratch, space->scratch_bytes);
     *base = (uintptr_t)space->scratch - ((space->start >> ORR_SPACE_SCRATCH_SHIFT) << 2);
     return true;
+}
+
+void
+orr_space_clear_scratch(struct orr_space *space)
+{
+    uintptr_t top = orr_load_relaxed(&space->top); /* relaxed: the world is stopped */
+    memset(space->scratch, 0, (((top - space->start) >> ORR_SPACE_SCRATCH_SHIFT) + 1) << 2);
 }
 
 void *

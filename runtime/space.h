@@ -32,6 +32,9 @@ void orr_space_close(struct orr_space *space);
 /* Reserves the side table; *base is what heap->scratch_base wants. False: no address space. */
 bool orr_space_reserve_scratch(struct orr_space *space, uintptr_t *base);
 
+/* Zeroes the side table as far as the range is in use. */
+void orr_space_clear_scratch(struct orr_space *space);
+
 /* Memory of the arena, without a thread cache; null when there is none. */
 void *orr_space_allocate(struct orr_space *space, size_t bytes, size_t alignment);
 void orr_space_free(struct orr_space *space, void *memory);

@@ -178,7 +178,7 @@ judge_claims(struct verifier *verifier, const struct subject *subject)
     if (is_shell(object)) {
         local = flags & ORR_FLAG_HELD_LOCAL;
         shared = flags & ORR_FLAG_HELD_SHARED;
-        bool kept = ORR_IS_CHECKED && !local && !shared; /* a borrowed cell, or quarantined */
+        bool kept = ORR_IS_CHECKED && !local && !shared; /* a borrowed cell */
         if (!local && !shared && !kept)
             report(verifier, "shell", object, "no candidate buffer names it", 0, 1);
     }
@@ -294,6 +294,7 @@ count_references(struct verifier *verifier)
     if (!verifier->failed && heap->collector->visit)
         heap->collector->visit(heap, count_private, verifier);
     orr_buffer_each(&heap->orphans, count_claim, verifier);
+    orr_buffer_each(&heap->parked, count_claim, verifier);
     for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
         orr_buffer_each(&thread->candidates, count_claim, verifier);
 }
