@@ -86,7 +86,7 @@ fill(const struct grave *grave)
 static bool
 is_kept(const struct orr_object *cell)
 {
-    return orr_load_relaxed(&cell->colour) == ORR_POISON; /* relaxed: kept cells are under the lock */
+    return orr_load_relaxed(&cell->colour) == ORR_POISON; /* relaxed: set under the lock */
 }
 
 /* --- pages of cells --------------------------------------------------------------------------------- */
