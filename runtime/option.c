@@ -39,6 +39,8 @@ orr_number_parse(const char *text, uint64_t *value)
         *value = whole;
         return true;
     }
+    if (*end == 'x' || *end == 'X') /* strtod reads hexadecimal too; nobody means that here */
+        return false;
     double number = strtod(text, &end);
     if (end == text || !isfinite(number) || !suffix_factor(end, &factor))
         return false;

@@ -44,7 +44,7 @@ enum orr_thread_state {
 };
 
 enum {
-    ORR_CLASSES = 52,     /* size classes of cells; see cells.h */
+    ORR_CLASSES = 49,     /* size classes of cells; see cells.h */
     ORR_BATCH_CELLS = 256 /* cells handed between threads at once: one lock per 256 frees */
 };
 
