@@ -42,7 +42,7 @@ struct watch {
 /* --- the child's side ---------------------------------------------------------------------------- */
 
 _Noreturn static void
-become(char *const *argv, pid_t parent, int output, int error)
+become(const char *const *argv, pid_t parent, int output, int error)
 {
     const struct rlimit no_core = {0, 0};
     setpgid(0, 0);
@@ -54,7 +54,7 @@ become(char *const *argv, pid_t parent, int output, int error)
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
         dup2(error, STDERR_FILENO) < 0)
         _exit(EXEC_FAILED);
-    execv(argv[0], argv);
+    execv(argv[0], (char *const *)argv); /* it takes them so, and changes nothing */
     _exit(EXEC_FAILED);
 }
 
@@ -194,7 +194,7 @@ finish(struct watch *watch, struct orr_child_result *result, struct orr_error *e
 }
 
 enum orr_status
-orr_child_run(char *const *argv, uint64_t timeout_ns, size_t output_bytes_max,
+orr_child_run(const char *const *argv, uint64_t timeout_ns, size_t output_bytes_max,
               struct orr_child_result *result, struct orr_error *error)
 {
     int output[2], errors[2];

@@ -31,7 +31,7 @@ struct orr_child_result {
 
 /* Runs argv (null-terminated, argv[0] a path) to its end, at most timeout_ns. ORR_OK: it ran, and
  * the result says how it ended. ORR_OUT_OF_MEMORY: the system has no process or memory for it. */
-enum orr_status orr_child_run(char *const *argv, uint64_t timeout_ns, size_t output_bytes_max,
+enum orr_status orr_child_run(const char *const *argv, uint64_t timeout_ns, size_t output_bytes_max,
                               struct orr_child_result *result, struct orr_error *error);
 void orr_child_result_fini(struct orr_child_result *result);
 

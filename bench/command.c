@@ -19,10 +19,11 @@ orr_command_refuse(const struct orr_error *error)
 int
 orr_command_finish(int status)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    const bool is_written = fflush(stdout) == 0 && !ferror(stdout);
+    if (is_written || status != ORR_OK) /* what went wrong first has been told */
         return status;
     fprintf(stderr, "orrery: cannot write to standard output: %s\n", strerror(errno));
-    return status == ORR_OK ? ORR_BAD_INPUT : status;
+    return ORR_BAD_INPUT;
 }
 
 enum orr_status
@@ -62,4 +63,22 @@ orr_command_writable(const char *name, const char *path, struct orr_error *error
                         strerror(errno));
     fclose(file);
     return ORR_OK;
+}
+
+enum orr_status
+orr_command_write(const char *path, const void *thing,
+                  enum orr_status (*write)(const void *, FILE *, struct orr_error *),
+                  struct orr_error *error)
+{
+    struct orr_error reason;
+    if (strcmp(path, "-") == 0)
+        return write(thing, stdout, error);
+    FILE *const file = fopen(path, "we");
+    if (!file)
+        return orr_fail(error, ORR_BAD_INPUT, "cannot write %.200s: %s", path, strerror(errno));
+    const enum orr_status status = write(thing, file, &reason);
+    if (fclose(file) != 0 && status == ORR_OK)
+        return orr_fail(error, ORR_BAD_INPUT, "cannot write %.200s: %s", path, strerror(errno));
+    return status == ORR_OK ? ORR_OK
+                            : orr_fail(error, status, "%.200s: %.180s", path, reason.message);
 }

@@ -39,4 +39,10 @@ enum orr_status orr_command_real(const char *name, const char *text, double leas
  * appending, which harms nothing. "-" is not a file and is taken. */
 enum orr_status orr_command_writable(const char *name, const char *path, struct orr_error *error);
 
+/* Writes one thing to a file, or to standard output for "-", and tells whether it arrived. */
+enum orr_status orr_command_write(const char *path, const void *thing,
+                                  enum orr_status (*write)(const void *thing, FILE *file,
+                                                           struct orr_error *error),
+                                  struct orr_error *error);
+
 #endif

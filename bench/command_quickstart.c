@@ -7,7 +7,6 @@
 #include "bench/quickstart.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,20 +59,13 @@ static const struct argp parser = {
 };
 
 static enum orr_status
-write_json(const struct orr_quickstart *quickstart, const char *path, struct orr_error *error)
+write_json(const void *thing, FILE *file, struct orr_error *error)
 {
-    const bool is_stdout = strcmp(path, "-") == 0;
     json_t *object;
-    enum orr_status status = orr_quickstart_json(quickstart, &object, error);
+    enum orr_status status = orr_quickstart_json(thing, &object, error);
     if (status != ORR_OK)
         return status;
-    FILE *const file = is_stdout ? stdout : fopen(path, "we");
-    if (!file)
-        status = orr_fail(error, ORR_BAD_INPUT, "cannot write %.200s: %s", path, strerror(errno));
-    else
-        status = orr_json_write(object, file, false, error);
-    if (file && !is_stdout && fclose(file) != 0 && status == ORR_OK)
-        status = orr_fail(error, ORR_BAD_INPUT, "cannot write %.200s: %s", path, strerror(errno));
+    status = orr_json_write(object, file, false, error);
     json_decref(object);
     return status;
 }
@@ -85,7 +77,7 @@ report(const struct orr_quickstart *quickstart, const char *json, struct orr_err
     if (!json || strcmp(json, "-") != 0)
         status = orr_quickstart_report(quickstart, stdout, error);
     if (status == ORR_OK && json)
-        status = write_json(quickstart, json, error);
+        status = orr_command_write(json, quickstart, write_json, error);
     return status;
 }
 

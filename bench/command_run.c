@@ -13,7 +13,6 @@
 #include "bench/run_summary.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -216,10 +215,10 @@ check_files(const struct run_arguments *arguments, struct orr_error *error)
 /* --- after the run ------------------------------------------------------------------------------- */
 
 static enum orr_status
-write_json(const struct orr_run_record *record, FILE *file, struct orr_error *error)
+write_json(const void *thing, FILE *file, struct orr_error *error)
 {
     json_t *object;
-    enum orr_status status = orr_run_record_json(record, &object, error);
+    enum orr_status status = orr_run_record_json(thing, &object, error);
     if (status != ORR_OK)
         return status;
     status = orr_json_write(object, file, false, error);
@@ -228,26 +227,10 @@ write_json(const struct orr_run_record *record, FILE *file, struct orr_error *er
 }
 
 static enum orr_status
-write_google(const struct orr_run_record *record, FILE *file, struct orr_error *error)
+write_google(const void *thing, FILE *file, struct orr_error *error)
 {
+    const struct orr_run_record *const record = thing;
     return orr_record_write_google_benchmark(&record->record, 1, file, error);
-}
-
-/* Writes to a file or to standard output, and tells whether it arrived. */
-static enum orr_status
-write_to(const char *path, const struct orr_run_record *record,
-         enum orr_status (*write)(const struct orr_run_record *, FILE *, struct orr_error *),
-         struct orr_error *error)
-{
-    if (strcmp(path, "-") == 0)
-        return write(record, stdout, error);
-    FILE *const file = fopen(path, "we");
-    if (!file)
-        return orr_fail(error, ORR_BAD_INPUT, "cannot write %.200s: %s", path, strerror(errno));
-    const enum orr_status status = write(record, file, error);
-    if (fclose(file) != 0 && status == ORR_OK)
-        return orr_fail(error, ORR_BAD_INPUT, "cannot write %.200s: %s", path, strerror(errno));
-    return status;
 }
 
 static enum orr_status
@@ -256,9 +239,9 @@ write_files(const struct run_arguments *arguments, const struct orr_run_record *
 {
     enum orr_status status = ORR_OK;
     if (arguments->json)
-        status = write_to(arguments->json, record, write_json, error);
+        status = orr_command_write(arguments->json, record, write_json, error);
     if (status == ORR_OK && arguments->google && record->result->status == ORR_OK)
-        status = write_to(arguments->google, record, write_google, error);
+        status = orr_command_write(arguments->google, record, write_google, error);
     if (status == ORR_OK && arguments->hgrm)
         status = orr_run_write_hgrm(record->result, arguments->hgrm, error);
     if (status == ORR_OK && arguments->hlog)
@@ -312,7 +295,8 @@ perform(const struct run_arguments *arguments, struct orr_error *error)
     orr_environment_time_clock(&environment, orr_clock_ns);
     status = orr_runner_run(&plan, &how, &result, error);
     if (status == ORR_OK) {
-        status = report(arguments, &plan, result, &environment, error);
+        if (result->status != ORR_BAD_INPUT) /* then it did not begin */
+            status = report(arguments, &plan, result, &environment, error);
         if (status == ORR_OK && result->status != ORR_OK) {
             *error = result->error;
             status = error->status = result->status;

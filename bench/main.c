@@ -3,6 +3,7 @@
 #include "bench/import.h"
 #include "bench/suggest.h"
 
+#include <argp.h>
 #include <string.h>
 
 static const struct {
@@ -44,6 +45,7 @@ refuse_command(const char *given)
 int
 main(int argc, char **argv)
 {
+    argp_err_exit_status = ORR_BAD_INPUT;
     if (argc < 2) {
         print_help(stderr);
         return ORR_BAD_INPUT;

@@ -164,7 +164,7 @@ orr_quickstart_fini(struct orr_quickstart *quickstart)
 
 /* The command line of a run; what is formatted lies beside it. */
 struct command {
-    char *argv[ARGUMENTS_MAX + 1];
+    const char *argv[ARGUMENTS_MAX + 1];
     size_t count;
     char threads[16], length[32];
 };
@@ -173,7 +173,7 @@ static void
 add_argument(struct command *command, const char *text)
 {
     orr_require(command->count < ARGUMENTS_MAX, "a run with more than %d arguments", ARGUMENTS_MAX);
-    command->argv[command->count++] = (char *)text; /* exec takes them so, and changes nothing */
+    command->argv[command->count++] = text;
 }
 
 static void
