@@ -15,6 +15,10 @@
 /* What the program itself, its libraries and the windows onto the files take. */
 #define MEMORY_OF_PROGRAM (UINT64_C(8) << 20)
 
+/* Arrays that grow leave their former places behind, and the allocator holds on to those for a while:
+ * a fifth of what is in use at the most, as measured with jemalloc. */
+#define MEMORY_IN_USE(limit) ((limit) / 4 * 3)
+
 /* The first allocation of an array; growing by half from there keeps copying linear. */
 #define ROOM_FIRST 1024u
 
@@ -34,7 +38,7 @@ orr_import_init(struct orr_import *import, const char *path, enum orr_json_layou
 {
     memset(import, 0, sizeof *import);
     const enum orr_status status = orr_json_scanner_open(&import->scanner, path, layout, error);
-    import->memory_max = orr_input_memory_limit(import->scanner.source.file_bytes);
+    import->memory_max = MEMORY_IN_USE(orr_input_memory_limit(import->scanner.source.file_bytes));
     import->memory_used = MEMORY_OF_PROGRAM;
     return status;
 }
@@ -68,10 +72,12 @@ static enum orr_status
 charge(struct orr_import *import, uint64_t bytes)
 {
     if (bytes > import->memory_max - import->memory_used) {
+        const struct orr_byte_source *source = &import->scanner.source;
         return orr_json_fail(&import->scanner, ORR_BAD_INPUT,
                              "reading on would take more than %" PRIu64
-                             " bytes of memory, too much for a file of %" PRIu64 " bytes",
-                             import->memory_max, import->scanner.source.file_bytes);
+                             " bytes of memory, too much for a file of %" PRIu64 " bytes%s",
+                             import->memory_max, source->file_bytes,
+                             source->is_packed ? "; if you trust it, unpack it first" : "");
     }
     import->memory_used += bytes;
     return ORR_OK;
@@ -93,21 +99,23 @@ orr_import_grow(struct orr_import *import, void *array, uint64_t *room, uint64_t
     uint64_t wanted = *room + *room / 2;
     wanted = wanted > ROOM_FIRST ? wanted : ROOM_FIRST;
     wanted = wanted > items ? wanted : items;
-    uint64_t added_bytes = 0;
-    if (__builtin_mul_overflow(wanted - *room, item_bytes, &added_bytes)) {
-        added_bytes = UINT64_MAX;
+    uint64_t bytes = 0;
+    if (__builtin_mul_overflow(wanted, item_bytes, &bytes)) {
+        bytes = UINT64_MAX;
     }
-    const enum orr_status status = charge(import, added_bytes);
+    /* While it moves, the array is there twice. */
+    const enum orr_status status = charge(import, bytes);
     if (status != ORR_OK) {
         return status;
     }
     void *items_now; /* copied as bytes: the pointer's own type is the caller's */
     memcpy(&items_now, array, sizeof items_now);
-    items_now = realloc(items_now, wanted * item_bytes);
+    items_now = realloc(items_now, bytes);
     if (items_now == NULL) {
         return refuse_memory(import);
     }
     memcpy(array, &items_now, sizeof items_now);
+    import->memory_used -= *room * item_bytes;
     *room = wanted;
     return ORR_OK;
 }
