@@ -35,7 +35,7 @@ enum {
     AHEAD_OBJECT = 16,  /* list entries between fetching an object and using it */
     AHEAD_SCRATCH = 8,  /* ... between fetching its children's words and using them */
     BUDGET_AUTOMATIC = 16384, /* about a millisecond of visiting */
-    BUDGET_FLOOR = 64,        /* a candidate is never given less */
+    BUDGET_FLOOR = 16,        /* a candidate is never given less: small rings are found in any case */
     PARKED_GROWTH = 2   /* 1/2: how much the heap grows before the parked are looked at */
 };
 
@@ -50,6 +50,7 @@ struct trial {
     /* The present collection. */
     struct orr_heap *heap;
     uint64_t counts, edges, edges_outside; /* sums; see the opening comment */
+    uint64_t undone_nodes, undone_edges;   /* work on candidates that were put aside */
 };
 
 /* --- visiting -------------------------------------------------------------------------------------- */
@@ -156,6 +157,8 @@ explore(struct trial *trial, struct orr_object *candidate, uint64_t budget)
     for (size_t i = from; i < trial->list.count; i++) {
         visit(trial, i);
         if (__builtin_expect(trial->list.count - from > budget, 0)) {
+            trial->undone_nodes += trial->list.count - from;
+            trial->undone_edges += trial->edges - edges;
             undo(trial, from, i + 1);
             trial->counts = counts;
             trial->edges = edges;
@@ -292,6 +295,7 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
     struct trial *trial = heap->collector_private;
     trial->heap = heap;
     trial->counts = trial->edges = trial->edges_outside = 0;
+    trial->undone_nodes = trial->undone_edges = 0;
 
     orr_phase_begin(collection, "stop");
     orr_world_stop(heap, thread);
@@ -301,8 +305,8 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
     orr_phase_begin(collection, "subtract");
     explore_all(thread, trial, collection);
     orr_phase_end(collection);
-    collection->nodes_visited = trial->list.count;
-    collection->edges_visited = trial->edges;
+    collection->nodes_visited = trial->list.count + trial->undone_nodes;
+    collection->edges_visited = trial->edges + trial->undone_edges;
 
     bool all_dead = trial->counts == trial->edges - trial->edges_outside;
     if (!all_dead) {
