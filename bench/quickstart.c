@@ -27,18 +27,29 @@ enum {
 #define HEAP_LIMIT                                                                                 \
     "4Gi" /* counting alone leaks what it cannot free: that must not take the machine */
 
-/* Sizes at which a round of a job, or a heap, fits into a fraction of a second. */
-static const struct {
-    const char *workload, *setting;
-} reductions[] = {
-    {"trees", "depth=12"},
-    {"graphs", "objects=50000"},
-    {"counting", "pairs=200000"},
-    {"rings", "live=50000"},
+/* Sizes at which a round of a job, or a heap, fits into a fraction of a second; and windows long enough
+ * for a large heap to be collected more than once. */
+static const struct tuning {
+    const char *workload;
+    const char *setting; /* KEY=VALUE; null: its presets */
+    double weight;       /* length of its window */
+} tunings[] = {
+    {"trees", "depth=12", 1},        {"graphs", "objects=50000", 1}, {"rings", "live=50000", 1},
+    {"counting", "pairs=200000", 1}, {"cache", "capacity=10000", 1}, {"replay", NULL, 3},
 };
 
-/* What the second block, of several threads, looks at. */
-static const char *const shared_workloads[] = {"replay", "rings"};
+static const struct tuning *
+tuning_of(const char *workload)
+{
+    static const struct tuning presets = {NULL, NULL, 1};
+    for (size_t i = 0; i < sizeof tunings / sizeof tunings[0]; i++)
+        if (strcmp(tunings[i].workload, workload) == 0)
+            return &tunings[i];
+    return &presets;
+}
+
+/* What the second block, of several threads, looks at, unless one workload was asked for. */
+static const char *const shared_workloads[] = {"cache", "replay"};
 
 /* --- layout -------------------------------------------------------------------------------------- */
 
@@ -106,12 +117,6 @@ is_shared_workload(const char *name)
     return false;
 }
 
-static bool
-is_wanted(const struct orr_quickstart_options *options, const char *workload)
-{
-    return !options->workload || strcmp(options->workload, workload) == 0;
-}
-
 static void
 add_block(struct orr_quickstart *quickstart, const struct orr_quickstart_options *options,
           uint32_t threads)
@@ -119,7 +124,8 @@ add_block(struct orr_quickstart *quickstart, const struct orr_quickstart_options
     bool is_first = true;
     for (size_t i = 0; orr_workload_entries[i].name; i++) {
         const char *const name = orr_workload_entries[i].name;
-        if (!is_wanted(options, name) || (threads > 1 && !is_shared_workload(name)))
+        if (options->workload ? strcmp(options->workload, name) != 0
+                              : threads > 1 && !is_shared_workload(name))
             continue;
         add_workload(quickstart, name, threads, is_first);
         is_first = false;
@@ -138,6 +144,7 @@ orr_quickstart_init(struct orr_quickstart *quickstart, const struct orr_quicksta
         if (status != ORR_OK)
             return status;
     }
+    orr_environment_collect(&quickstart->environment, "");
     quickstart->cells = calloc(ORR_CELLS_MAX, sizeof *quickstart->cells);
     quickstart->exclusions = calloc(ORR_EXCLUSIONS_MAX, sizeof *quickstart->exclusions);
     if (!quickstart->cells || !quickstart->exclusions) {
@@ -201,7 +208,8 @@ build_command(struct command *command, const struct orr_quickstart *quickstart,
     if (cell->is_brief)
         snprintf(command->length, sizeof command->length, "%" PRIu64, brief_operations(cell));
     else
-        snprintf(command->length, sizeof command->length, "%.3f", quickstart->window_seconds);
+        snprintf(command->length, sizeof command->length, "%.3f",
+                 quickstart->window_seconds * tuning_of(cell->workload)->weight);
     add_argument(command, options->program);
     add_argument(command, "run");
     add_argument(command, cell->workload);
@@ -210,9 +218,8 @@ build_command(struct command *command, const struct orr_quickstart *quickstart,
     add_option(command, "--threads", command->threads);
     add_option(command, cell->is_brief ? "--operations" : "--seconds", command->length);
     add_option(command, "--heap-limit", HEAP_LIMIT);
-    for (size_t i = 0; i < sizeof reductions / sizeof reductions[0]; i++)
-        if (strcmp(reductions[i].workload, cell->workload) == 0)
-            add_option(command, "--set", reductions[i].setting);
+    if (tuning_of(cell->workload)->setting)
+        add_option(command, "--set", tuning_of(cell->workload)->setting);
     add_option(command, "--json", "-");
 }
 
@@ -321,8 +328,10 @@ static double
 choose_window(const struct orr_quickstart *quickstart, const struct orr_quickstart_options *options)
 {
     const size_t rounds = options->is_quick ? ROUNDS_LEAST : ROUNDS_WANTED;
-    const double each = options->seconds_total / (double)(rounds * (quickstart->cell_count + 1));
-    const double window = each * SHARE_MEASURED;
+    double weights = 1; /* and never zero */
+    for (size_t i = 0; i < quickstart->cell_count; i++)
+        weights += tuning_of(quickstart->cells[i].workload)->weight;
+    const double window = options->seconds_total / (double)rounds / weights * SHARE_MEASURED;
     if (window < SECONDS_LEAST)
         return SECONDS_LEAST;
     return window < SECONDS_MOST ? window : SECONDS_MOST;

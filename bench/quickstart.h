@@ -11,6 +11,7 @@
 #ifndef ORR_BENCH_QUICKSTART_H
 #define ORR_BENCH_QUICKSTART_H
 
+#include "bench/environment.h"
 #include "runtime/error.h"
 
 #include <jansson.h>
@@ -39,6 +40,7 @@ struct orr_exclusion {
 };
 
 struct orr_quickstart {
+    struct orr_environment environment; /* before the first run */
     struct orr_cell *cells; /* block by block, workload by workload, the baseline first */
     size_t cell_count;
     struct orr_exclusion *exclusions;

@@ -4,7 +4,6 @@
  * that pauses for several causes has a row for each. A figure is the median of the cell's runs, a
  * maximum that of all of them.
  */
-#include "bench/environment.h"
 #include "bench/json.h"
 #include "bench/quantity.h"
 #include "bench/quickstart.h"
@@ -107,6 +106,13 @@ greatest(const struct orr_cell *cell, const char *const *path)
 
 /* --- cells of the table -------------------------------------------------------------------------- */
 
+/* Three digits of a number that is not much greater than a thousand. */
+static int
+decimals_of(double value)
+{
+    return value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+}
+
 /* Durations that share the unit of the greatest, as 0.01/0.43/1.20 ms. */
 static void
 write_durations(char text[CELL_BYTES], const double *ns, size_t count)
@@ -120,7 +126,7 @@ write_durations(char text[CELL_BYTES], const double *ns, size_t count)
         unit++;
     for (size_t i = 0; i < count && used < CELL_BYTES; i++) {
         const double value = ns[i] / units[unit].ns;
-        const int decimals = value >= 99.95 || unit == 3 ? 0 : value >= 9.995 ? 1 : 2;
+        const int decimals = unit == 3 ? 0 : decimals_of(value); /* no parts of a nanosecond */
         used += (size_t)snprintf(text + used, CELL_BYTES - used, "%s%.*f", i ? "/" : "", decimals,
                                  value);
     }
@@ -133,12 +139,17 @@ write_pauses(struct row *row, const struct orr_cell *cell, const char *cause)
 {
     static const char *const keys[] = {"p50", "p99", "p999"};
     double ns[4] = {0};
-    char count[ORR_QUANTITY_BYTES];
+    char text[ORR_QUANTITY_BYTES];
+    const double count = median(cell, PATH("pause_ns", cause, "count")).value;
     for (size_t i = 0; i < 3; i++)
         ns[i] = median(cell, PATH("pause_ns", cause, keys[i])).value;
     ns[3] = greatest(cell, PATH("pause_ns", cause, "max")).value;
-    orr_quantity_count(count, median(cell, PATH("pause_ns", cause, "count")).value);
-    snprintf(row->texts[COLUMN_CAUSE], CELL_BYTES, "%s x%s", cause, count);
+    /* Between two runs the median may be a half. */
+    if (count < 10 && count != (double)(int)count)
+        snprintf(text, sizeof text, "%.1f", count);
+    else
+        orr_quantity_count(text, count);
+    snprintf(row->texts[COLUMN_CAUSE], CELL_BYTES, "%s x%s", cause, text);
     write_durations(row->texts[COLUMN_PAUSES], ns, 4);
 }
 
@@ -159,7 +170,7 @@ write_rate(struct row *row, const struct orr_cell *cell, const struct orr_cell *
     const char *const *const path = PATH("throughput_ops_per_s");
     const struct orr_real rate = median(cell, path), base = median(baseline, path);
     const size_t count = gather(cell, path, rates);
-    if (!rate.is_measured)
+    if (!rate.is_measured || cell->is_brief)
         return;
     orr_quantity_count(row->texts[COLUMN_RATE], rate.value);
     if (!base.is_measured || base.value <= 0)
@@ -181,7 +192,7 @@ write_each(struct row *row, const struct orr_cell *cell)
         const struct orr_real ns = median(cell, PATH("results", name));
         if (strncmp(name, "ns_per_", 7) != 0 || !ns.is_measured)
             continue;
-        snprintf(row->texts[COLUMN_EACH], CELL_BYTES, "%.*f", ns.value < 100 ? 1 : 0, ns.value);
+        snprintf(row->texts[COLUMN_EACH], CELL_BYTES, "%.*f", decimals_of(ns.value), ns.value);
         return;
     }
 }
@@ -333,23 +344,21 @@ count_workloads(const struct orr_quickstart *quickstart)
 static void
 write_heading(const struct orr_quickstart *quickstart, FILE *file)
 {
-    struct orr_environment now;
-    orr_environment_collect(&now, "");
+    const struct orr_environment *const now = &quickstart->environment;
     fprintf(file, "orrery %s (%s, %s, %s) on %s, %u processors, %s, %s\n",
-            now.commit[0] ? now.commit : "of no known commit", now.build, now.compiler, now.flags,
-            now.cpu_model, now.cores_usable, now.kernel, now.date);
+            now->commit[0] ? now->commit : "of no known commit", now->build, now->compiler,
+            now->flags, now->cpu_model, now->cores_usable, now->kernel, now->date);
     fprintf(file,
             "%zu pairs of strategy/collector on %zu workload%s, heap blocks, %zu rounds of %.2f s "
             "per pair, each run in a process of its own\n",
             count_pairs(quickstart), count_workloads(quickstart),
             count_workloads(quickstart) == 1 ? "" : "s", quickstart->rounds,
             quickstart->window_seconds);
-    if (now.is_checked || !now.is_optimized || now.sanitizers[0])
+    if (now->is_checked || !now->is_optimized || now->sanitizers[0])
         fputs("NOT A MEASUREMENT: this build is checked or not optimized\n", file);
-    /* After a run of ours the load is about one; what is above it is somebody else's. */
-    if (now.load[0].is_measured && now.load[0].value > 1.5)
+    if (now->load[0].is_measured && now->load[0].value > 0.5)
         fprintf(file, "the machine is busy (load %.1f): ratios near 1 say nothing\n",
-                now.load[0].value);
+                now->load[0].value);
 }
 
 static void
@@ -409,7 +418,7 @@ write_legend(const struct orr_quickstart *quickstart, FILE *file)
         "all pairs of a workload, or WRONG\n",
         file);
     if (has_brief)
-        fputs("*          never gives memory back: it does few operations, without warm-up\n",
+        fputs("*          never gives memory back: it does few operations, too few for a rate\n",
               file);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "bench/runner.h"
 
+#include "bench/census.h"
 #include "bench/timekeeper.h"
 #include "bench/usage.h"
 #include "runtime/collector.h"
@@ -274,35 +275,60 @@ measure_memory(struct stage *stage)
 
 /* --- the books at the end ------------------------------------------------------------------------ */
 
-struct census {
-    uint64_t objects, bytes;
-};
+/* The census: what had piled up uncollected by the end of the work. A collection says it; where there
+ * is none, the heap is asked. */
+static void
+count_garbage(struct stage *stage)
+{
+    struct orr_run_result *const result = stage->result;
+    struct orr_heap *const heap = stage->heap;
+    struct orr_census census;
+    if (heap->collector->collect) {
+        orr_collect(stage->thread, "census");
+        /* relaxed, both: every other thread has gone */
+        result->uncollected_objects_peak = orr_measured(orr_load_relaxed(&heap->garbage_peak));
+        result->uncollected_bytes_peak = orr_measured(orr_load_relaxed(&heap->garbage_bytes_peak));
+        return;
+    }
+    if (!heap->kind->is_walkable || !heap->rc->counts)
+        return;
+    orr_world_stop(heap, stage->thread);
+    const enum orr_status status = orr_census_take(stage->thread, &census, NULL);
+    orr_world_resume(heap);
+    if (status != ORR_OK) {
+        remark(result, "no memory to count the garbage at the end");
+        return;
+    }
+    result->uncollected_objects_peak = orr_measured(census.garbage_objects);
+    result->uncollected_bytes_peak = orr_measured(census.garbage_bytes);
+}
 
 static void
 count_object(struct orr_object *object, void *argument)
 {
-    struct census *const census = argument;
-    if (orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL) /* relaxed: the world is stopped */
-        return;
-    census->objects++;
-    census->bytes += orr_object_bytes(object);
+    uint64_t *const objects = argument;
+    if (!(orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL)) /* relaxed: the world is stopped */
+        (*objects)++;
 }
 
 /* Law 9, against the heap itself: what the books say lives is what a walk meets. */
 static void
-check_books(struct stage *stage, struct census *census)
+check_books(struct stage *stage)
 {
     struct orr_run_result *const result = stage->result;
+    uint64_t objects = 0;
     char message[200];
+    if (!stage->heap->kind->is_walkable)
+        return;
     orr_world_stop(stage->heap, stage->thread);
-    stage->heap->kind->walk(stage->heap, 0, 1, count_object, census);
+    stage->heap->kind->walk(stage->heap, 0, 1, count_object, &objects);
     orr_world_resume(stage->heap);
-    if (census->objects == result->totals.live)
+    if (objects == result->totals.live)
         return;
     snprintf(message, sizeof message,
              "the books do not balance: %" PRIu64 " allocated, %" PRIu64 " freed, and %" PRIu64
              " objects in the heap",
-             result->totals.allocated, result->totals.freed, census->objects);
+             result->totals.allocated, result->totals.freed, objects);
     blame(result, ORR_CHECK_FAILED, message);
 }
 
@@ -324,27 +350,19 @@ check_sound(struct stage *stage)
 }
 
 /* What is left when the program has dropped everything is garbage: none, if the collector promises
- * to find all; else what it leaves was uncollected all the time. */
+ * to find all. */
 static void
-check_left_over(struct stage *stage, const struct census *census)
+check_left_over(struct stage *stage)
 {
     struct orr_run_result *const result = stage->result;
     char message[200];
-    const bool is_left = result->totals.live != 0;
-    if (is_left && stage->heap->collector->completeness != 0 &&
-        result->totals.candidates_lost == 0) {
-        snprintf(message, sizeof message,
-                 "%" PRIu64 " objects are left, and collector %s promises to find all garbage",
-                 result->totals.live, stage->heap->collector->name);
-        blame(result, ORR_CHECK_FAILED, message);
+    if (result->totals.live == 0 || stage->heap->collector->completeness == 0 ||
+        result->totals.candidates_lost > 0)
         return;
-    }
-    if (result->uncollected_objects_peak.is_measured &&
-        result->uncollected_objects_peak.value >= result->totals.live)
-        return;
-    result->uncollected_objects_peak = orr_measured(result->totals.live);
-    if (stage->heap->kind->is_walkable)
-        result->uncollected_bytes_peak = orr_measured(census->bytes);
+    snprintf(message, sizeof message,
+             "%" PRIu64 " objects are left, and collector %s promises to find all garbage",
+             result->totals.live, stage->heap->collector->name);
+    blame(result, ORR_CHECK_FAILED, message);
 }
 
 /* --- the course ---------------------------------------------------------------------------------- */
@@ -424,16 +442,14 @@ take_down(struct stage *stage)
 {
     struct orr_run_result *const result = stage->result;
     const struct orr_workload *const workload = stage->plan->workload;
-    struct census census = {0};
     const uint64_t begin_ns = orr_clock_ns();
     workload->finish(&stage->players[0].worker);
     orr_settle(stage->thread);
     result->settle_seconds = orr_measured_real((double)(orr_clock_ns() - begin_ns) / 1e9);
     orr_heap_totals(stage->heap, &result->totals);
-    if (stage->heap->kind->is_walkable)
-        check_books(stage, &census);
+    check_books(stage);
     check_sound(stage);
-    check_left_over(stage, &census);
+    check_left_over(stage);
     if (result->status == ORR_OK)
         result->digest = orr_measured(workload->digest(&stage->run));
 }
@@ -451,15 +467,7 @@ run_stage(struct stage *stage)
         blame(result, status, error.message);
     else
         play(stage);
-    /* The census: what had piled up uncollected by the end of the work. */
-    orr_collect(stage->thread, "census");
-    /* relaxed: every other thread has gone */
-    if (stage->heap->collector->collect) {
-        result->uncollected_objects_peak =
-            orr_measured(orr_load_relaxed(&stage->heap->garbage_peak));
-        result->uncollected_bytes_peak =
-            orr_measured(orr_load_relaxed(&stage->heap->garbage_bytes_peak));
-    }
+    count_garbage(stage);
     take_down(stage);
 }
 

@@ -7,7 +7,7 @@
  *   warm-up   counts for the digest, for nothing else
  *   window    what is measured: operations, pauses, latencies
  *   end       all are told to stop; the calling thread waits for the others in a blocking region
- *   census    one collection, so that the garbage that had piled up by then is known
+ *   census    one collection, or a count (census.h), so that the garbage that had piled up is known
  *   finish    the workload drops everything; then the heap is settled, the books are checked, the
  *             digest is taken, and the heap is destroyed
  *
