@@ -79,6 +79,7 @@ fill(const struct grave *grave)
     /* relaxed, both: whoever looks from now on does wrong */
     orr_store_relaxed(&object->birth, KEPT_BIRTH);
     orr_store_relaxed(&object->counts, KEPT_COUNTS);
+    ASAN_UNPOISON_MEMORY_REGION(object + 1, rest); /* a cell may be longer than what lived in it */
     memset(object + 1, ORR_POISON, rest);
     ASAN_POISON_MEMORY_REGION(object + 1, rest);
 }
