@@ -131,6 +131,10 @@ orr_heap_create(const struct orr_heap_options *options, struct orr_heap **result
 {
     if (!orr_pair_applies(options->rc, options->collector, options->kind, 0, error))
         return ORR_NOT_APPLICABLE;
+    if (options->verify && !options->kind->is_walkable)
+        return orr_fail(error, ORR_NOT_APPLICABLE,
+                        "heap %s cannot be walked, so it cannot be verified",
+                        options->kind->name);
     struct orr_heap *heap = orr_allocate(sizeof *heap);
     if (!heap)
         return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a heap");
