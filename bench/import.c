@@ -304,9 +304,8 @@ orr_command_import(int argc, char **argv)
         .doc =
             "Turn the heap dump of a real program into a heap that `orrery run replay` rebuilds."
             "\vFILE is a V8 heap snapshot (node, Chrome) or an object graph in JSON lines (Python, "
-            "by workloads/heaps/record_python.py), as it is or packed by gzip. Exit status: 0 "
-            "done; "
-            "2 FILE or the command line is not usable; 4 out of memory."};
+            "by workloads/heaps/record_python.py), as it is or packed by "
+            "gzip.\n" ORR_COMMAND_STATUS};
     struct import_options chosen = {0};
     struct orr_error error = {0};
     argp_err_exit_status = ORR_BAD_INPUT;
