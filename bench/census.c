@@ -93,7 +93,7 @@ reach(struct orr_slot *slot, void *argument)
 static void
 trace(struct orr_object *object, orr_visit_slot *visit, struct table *table)
 {
-    orr_object_trace(object, orr_type_of(object), visit, table);
+    orr_object_trace(object, orr_layout_of(object), visit, table);
 }
 
 static void

@@ -125,12 +125,12 @@ mark_and_scan(struct marker *marker, struct orr_object *object, orr_visit_slot *
         return;
     orr_store_relaxed(&object->colour, marker->epoch); /* relaxed: marking twice is harmless */
     marker->marked++;
-    const struct orr_type *type = orr_type_of(object);
-    if (__builtin_expect(type->flags & ORR_TYPE_ARRAY, 0) &&
+    struct orr_layout layout = orr_layout_of(object);
+    if (__builtin_expect(layout.flags & ORR_LAYOUT_ARRAY, 0) &&
         ((struct orr_array *)object)->length > ARRAY_PIECE)
         scan_array(marker, (struct orr_array *)object, 0, visit);
     else
-        orr_object_trace(object, type, visit, marker);
+        orr_object_trace(object, layout, visit, marker);
 }
 
 /* --- two ways to work a stack off -------------------------------------------------------------------- */

@@ -8,8 +8,8 @@
  * What a dead object looks like, until its page is sealed
  *   type      0, as no object lives here: walks pass by, checked operations say "dead and gone"
  *   colour    ORR_POISON, in no living object under this collector: "kept"
- *   counts    one merged reference: one release too many ends in the missing type, a fault, under every
- *             strategy that counts; a retain leaves a trace that the verifier finds
+ *   counts    one merged reference: one release too many is a second death, under every strategy, and is
+ *             told as that; a retain leaves a trace that the verifier finds
  *   the rest  ORR_POISON; a reference made of it leads to no mapped address. Forbidden under
  *             AddressSanitizer
  *
@@ -178,13 +178,26 @@ record_locked(struct quarantine *quarantine, const struct grave *grave)
     quarantine->graves[quarantine->count++] = *grave;
 }
 
+static const char *
+find_type_locked(const struct quarantine *quarantine, const struct orr_object *object)
+{
+    for (size_t i = quarantine->count; i-- > 0;)
+        if (quarantine->graves[i].object == object)
+            return orr_type_table[quarantine->graves[i].type]->name;
+    return "unknown";
+}
+
 static void
 dead(struct orr_thread *thread, struct orr_object *object)
 {
     struct orr_heap *heap = thread->heap;
     struct quarantine *quarantine = heap->collector_private;
-    struct grave grave = dig(heap, object);
     orr_mutex_lock(&quarantine->lock);
+    /* relaxed: ours alone, or it is the error that we look for */
+    orr_require(orr_load_relaxed(&object->type) != 0,
+                "object %p, of type %s, dies a second time: it was released more often than held",
+                (void *)object, find_type_locked(quarantine, object));
+    struct grave grave = dig(heap, object);
     fill(&grave);
     if (grave.is_large)
         seal_large_locked(quarantine, &grave);

@@ -60,7 +60,7 @@ count_edges_of(struct orr_object *object, void *argument)
     if (is_shell(object))
         return;
     subtract->objects++;
-    orr_object_trace(object, orr_type_of(object), count_edge, subtract);
+    orr_object_trace(object, orr_layout_of(object), count_edge, subtract);
 }
 
 /* --- second pass: what is held from outside, and all it reaches -------------------------------------- */
@@ -101,7 +101,7 @@ drain(struct subtract *subtract)
         if (in == out)
             return;
         struct orr_object *object = queue[out++ % QUEUE];
-        orr_object_trace(object, orr_type_of(object), reach_slot, subtract);
+        orr_object_trace(object, orr_layout_of(object), reach_slot, subtract);
     }
 }
 

@@ -90,10 +90,17 @@ fetch_ahead(struct trial *trial, size_t i)
         __builtin_prefetch((void *)list->items[i + AHEAD_OBJECT]);
     if (i + AHEAD_SCRATCH < list->count) {
         struct orr_object *object = orr_list_object(list, i + AHEAD_SCRATCH);
-        const struct orr_type *type = orr_type_of(object);
-        if (!(type->flags & ORR_TYPE_ARRAY)) /* a long array fetches itself */
-            orr_object_trace(object, type, fetch_word, trial->heap);
+        struct orr_layout layout = orr_layout_of(object);
+        if (!(layout.flags & ORR_LAYOUT_ODD)) /* a long array fetches itself */
+            orr_object_trace(object, layout, fetch_word, trial->heap);
     }
+}
+
+/* Not looked into: it cannot be on a cycle, or never dies. */
+static inline bool
+is_outside(const struct orr_object *object, struct orr_layout layout)
+{
+    return (layout.flags & ORR_LAYOUT_ACYCLIC) || orr_is_immortal(object);
 }
 
 /* The turn of an object in the list: its count joins its word, its edges are subtracted. */
@@ -102,10 +109,10 @@ visit(struct trial *trial, size_t i)
 {
     fetch_ahead(trial, i);
     struct orr_object *object = orr_list_object(&trial->list, i);
-    const struct orr_type *type = orr_type_of(object);
+    struct orr_layout layout = orr_layout_of(object);
     _Atomic(uint32_t) *word = orr_scratch(trial->heap, object);
     uint32_t left = orr_load_relaxed(word);
-    if (orr_type_is_green(type) || orr_is_immortal(object)) {
+    if (__builtin_expect(is_outside(object, layout), 0)) {
         trial->edges_outside += BASE - (left & LOW);
         orr_store_relaxed(word, left | OUTSIDE);
         return;
@@ -113,7 +120,7 @@ visit(struct trial *trial, size_t i)
     uint32_t count = (uint32_t)orr_count_stopped(object);
     trial->counts += count;
     orr_store_relaxed(word, left + count);
-    orr_object_trace(object, type, subtract_edge, trial);
+    orr_object_trace(object, layout, subtract_edge, trial);
 }
 
 static void
@@ -131,9 +138,9 @@ undo(struct trial *trial, size_t from, size_t done)
     struct orr_object_list *list = &trial->list;
     for (size_t i = from; i < done; i++) {
         struct orr_object *object = orr_list_object(list, i);
-        const struct orr_type *type = orr_type_of(object);
-        if (!orr_type_is_green(type) && !orr_is_immortal(object))
-            orr_object_trace(object, type, give_back_edge, trial->heap);
+        struct orr_layout layout = orr_layout_of(object);
+        if (!is_outside(object, layout))
+            orr_object_trace(object, layout, give_back_edge, trial->heap);
     }
     for (size_t i = from; i < list->count; i++)
         orr_store_relaxed(orr_scratch(trial->heap, orr_list_object(list, i)), 0);
@@ -260,7 +267,7 @@ restore_all(struct trial *trial)
         orr_list_push(&trial->stack, (uintptr_t)object);
         while (trial->stack.count) {
             struct orr_object *next = (struct orr_object *)trial->stack.items[--trial->stack.count];
-            orr_object_trace(next, orr_type_of(next), restore_edge, trial);
+            orr_object_trace(next, orr_layout_of(next), restore_edge, trial);
         }
     }
     orr_list_rest(&trial->stack);

@@ -32,13 +32,16 @@ enum {
 static inline bool
 is_candidate_type(const struct orr_thread *thread, const struct orr_object *object)
 {
-    return thread->birth_unclaimed != 0 && !orr_type_is_green(orr_type_of(object));
+    return thread->birth_unclaimed != 0 && !orr_is_green(object);
 }
 
-/* What of a dead object must be known later, before its count words become a link. */
+/* What of a dead object must be known later, before its count words become a link. That it is dying is
+ * noted for the checks alone. */
 static inline void
 mark_dying(struct orr_object *object, uint8_t held)
 {
+    if (!ORR_IS_CHECKED && held == 0)
+        return;
     /* relaxed: the object is ours alone now */
     uint8_t flags = (uint8_t)(orr_load_relaxed(&object->flags) | ORR_FLAG_DYING | held);
     orr_store_relaxed(&object->flags, flags);
@@ -47,13 +50,11 @@ mark_dying(struct orr_object *object, uint8_t held)
 static inline void
 prefetch_references(struct orr_object *object)
 {
-    const struct orr_type *type = orr_type_of(object);
-    if (type->trace)
+    struct orr_layout layout = orr_layout_of(object);
+    if (layout.flags & ORR_LAYOUT_ODD)
         return;
-    uint32_t count;
-    struct orr_slot *slots = orr_object_slots(object, type, &count);
-    if (count > CASCADE_PREFETCHED)
-        count = CASCADE_PREFETCHED;
+    uint32_t count = layout.references < CASCADE_PREFETCHED ? layout.references : CASCADE_PREFETCHED;
+    struct orr_slot *slots = (struct orr_slot *)(object + 1);
     for (uint32_t i = 0; i < count; i++)
         __builtin_prefetch(orr_slot_peek(&slots[i]), 1);
 }
@@ -61,59 +62,59 @@ prefetch_references(struct orr_object *object)
 static inline void
 link_dead(struct orr_thread *thread, struct orr_object *object)
 {
-    prefetch_references(object);
     orr_store_relaxed(&object->counts, (uint64_t)thread->dead); /* relaxed: ours alone */
     thread->dead = object;
 }
 
 static inline bool drop(struct orr_thread *thread, struct orr_object *object);
 
-static inline void
+static inline __attribute__((always_inline)) void
 drop_slot(struct orr_slot *slot, void *thread)
 {
     struct orr_object *child = orr_slot_peek(slot);
-    if (child && drop(thread, child))
+    if (child && drop(thread, child)) {
+        prefetch_references(child);
         link_dead(thread, child);
+    }
 }
 
 /* Drops what the dead object held and gives its cell back. */
-static inline void
+static inline __attribute__((always_inline)) void
 bury(struct orr_thread *thread, struct orr_object *object)
 {
-    const struct orr_type *type = orr_type_of(object);
+    struct orr_layout layout = orr_layout_of(object);
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
-    if (__builtin_expect(type->destroy != NULL, 0) && !(flags & ORR_FLAG_DESTROYED))
-        type->destroy(thread, object);
-    orr_object_trace(object, type, drop_slot, thread);
-    /* relaxed: own statistics */
-    orr_store_relaxed(&thread->counters.freed, orr_load_relaxed(&thread->counters.freed) + 1);
-    if (__builtin_expect((flags & ~ORR_FLAG_DYING) |
-                             (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)),
+    if (__builtin_expect(layout.flags & ORR_LAYOUT_DESTROY, 0) && !(flags & ORR_FLAG_DESTROYED))
+        orr_type_of(object)->destroy(thread, object);
+    orr_object_trace(object, layout, drop_slot, thread);
+    if (__builtin_expect((flags & ~(ORR_FLAG_DYING | ORR_FLAG_PUBLISHED)) |
+                             (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)) |
+                             (layout.flags & ORR_LAYOUT_ARRAY),
                          0))
         orr_emptied_slow(thread, object, flags);
-    else if (__builtin_expect(type->flags & ORR_TYPE_ARRAY, 0))
-        orr_cell_put(thread, object, orr_object_bytes(object));
     else
-        orr_cell_put(thread, object, type->bytes);
+        orr_cell_put(thread, object, layout.class, layout.bytes);
 }
 
 /* Empties the worklist, or `slice` objects of it. */
-static void
+static __attribute__((noinline)) void
 empty_worklist(struct orr_thread *thread, uint64_t slice)
 {
     uint64_t buried = 0, noted_ns = 0;
     thread->cascading = true;
-    while (thread->dead && (slice == 0 || buried < slice)) {
-        struct orr_object *object = thread->dead;
+    struct orr_object *object;
+    while ((object = thread->dead) != NULL && (slice == 0 || buried < slice)) {
         thread->dead = orr_cell_next(object);
         bury(thread, object);
         if (__builtin_expect(++buried == CASCADE_NOTED, 0))
             noted_ns = orr_clock_ns();
     }
     thread->cascading = false;
-    if (noted_ns)
+    orr_store_relaxed(&thread->counters.freed, /* relaxed: own statistics */
+                      orr_load_relaxed(&thread->counters.freed) + buried);
+    if (__builtin_expect(noted_ns != 0, 0))
         orr_pause_note(thread, ORR_PAUSE_CASCADE, noted_ns);
-    if (thread->dead)
+    if (__builtin_expect(thread->dead != NULL, 0))
         orr_attention_set(thread, ORR_ATTENTION_CASCADE);
 }
 
@@ -122,16 +123,8 @@ empty_worklist(struct orr_thread *thread, uint64_t slice)
 static inline void
 die(struct orr_thread *thread, struct orr_object *object)
 {
-    if (__builtin_expect(thread->cascading | (thread->dead != NULL), 0)) {
-        link_dead(thread, object);
-        if (!thread->cascading)
-            empty_worklist(thread, thread->heap->options.release_slice);
-        return;
-    }
-    thread->cascading = true;
-    bury(thread, object);
-    thread->cascading = false;
-    if (thread->dead)
+    link_dead(thread, object);
+    if (!thread->cascading)
         empty_worklist(thread, thread->heap->options.release_slice);
 }
 

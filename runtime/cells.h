@@ -73,13 +73,14 @@ orr_cell_take(struct orr_thread *thread, size_t bytes)
     return cell;
 }
 
-/* Gives a dead cell back to its thread's list; `bytes` as when it was taken. */
-void orr_cell_put_slow(struct orr_thread *thread, struct orr_object *cell);
+/* The list is full, the heap keeps none, or the cell is too large for one. */
+void orr_cell_put_slow(struct orr_thread *thread, struct orr_object *cell) __attribute__((noinline));
 
+/* Gives a dead cell back to its thread's list; class and bytes as when it was taken. */
 static inline void
-orr_cell_put(struct orr_thread *thread, struct orr_object *cell, size_t bytes)
+orr_cell_put(struct orr_thread *thread, struct orr_object *cell, unsigned class, size_t bytes)
 {
-    struct orr_cell_list *list = &thread->cells[orr_cell_class(bytes)];
+    struct orr_cell_list *list = &thread->cells[class];
     if (__builtin_expect(list->room == 0, 0)) {
         orr_cell_put_slow(thread, cell);
         return;

@@ -296,7 +296,7 @@ release(struct orr_thread *thread, struct orr_object *object)
         list->current = NULL;
         list->room = ORR_BATCH_CELLS;
     }
-    orr_cell_put(thread, object, bytes);
+    orr_cell_put(thread, object, class, bytes);
 }
 
 static bool

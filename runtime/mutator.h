@@ -247,8 +247,6 @@ static inline struct orr_object *
 orr_exchange_slot(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
                   struct orr_object *value)
 {
-    if (value)
-        orr_rc_publish(thread, value);
     orr_write_hook(thread, holder, slot, value);
     return orr_rc_exchange_slot(thread, slot, value);
 }

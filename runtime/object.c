@@ -5,12 +5,40 @@
  */
 #include "runtime/object.h"
 
+#include "runtime/cells.h"
 #include "runtime/platform.h"
 
 const struct orr_type *orr_type_table[ORR_TYPES_MAX];
+struct orr_layout orr_layouts[ORR_TYPES_MAX];
 
 static struct orr_mutex table_lock = {PTHREAD_MUTEX_INITIALIZER};
 static uint32_t types_registered; /* under table_lock; index 0 means "no object" */
+
+static struct orr_layout
+layout_of(const struct orr_type *type)
+{
+    bool array = type->flags & ORR_TYPE_ARRAY;
+    return (struct orr_layout){
+        .references = type->references,
+        .class = array ? 0 : (uint8_t)orr_cell_class(type->bytes),
+        .flags = (uint8_t)(type->flags | (type->trace ? ORR_LAYOUT_IRREGULAR : 0) |
+                           (type->destroy ? ORR_LAYOUT_DESTROY : 0)),
+        .bytes = type->bytes,
+    };
+}
+
+void
+orr_object_trace_odd(struct orr_object *object, orr_visit_slot *visit, void *argument)
+{
+    const struct orr_type *type = orr_type_of(object);
+    if (type->trace) {
+        type->trace(object, visit, argument);
+        return;
+    }
+    struct orr_array *array = (struct orr_array *)object;
+    for (uint32_t i = 0; i < array->length; i++)
+        visit(&array->elements[i], argument);
+}
 
 enum orr_status
 orr_type_register(const struct orr_type *type, struct orr_error *error)
@@ -28,6 +56,7 @@ orr_type_register(const struct orr_type *type, struct orr_error *error)
     else {
         types_registered++;
         orr_type_table[types_registered] = type;
+        orr_layouts[types_registered] = layout_of(type);
         *type->index = (uint16_t)types_registered;
     }
     orr_mutex_unlock(&table_lock);

@@ -76,7 +76,8 @@ enum {
     ORR_FLAG_BORROWED = 8,    /* checked builds: in some thread's borrow log */
     ORR_FLAG_SERIAL = 16,     /* in the death ledger */
     ORR_FLAG_DYING = 32,      /* on a worklist of the dead */
-    ORR_FLAG_DESTROYED = 64   /* its type's destroy has run */
+    ORR_FLAG_DESTROYED = 64,  /* its type's destroy has run */
+    ORR_FLAG_PUBLISHED = 128  /* atomic: readers that hold nothing may try to retain it */
 };
 
 /* shared, under biased counting */
@@ -159,6 +160,24 @@ struct orr_array {
 enum { ORR_TYPES_MAX = 65536 };
 extern const struct orr_type *orr_type_table[ORR_TYPES_MAX];
 
+enum {
+    ORR_LAYOUT_ARRAY = ORR_TYPE_ARRAY,
+    ORR_LAYOUT_ACYCLIC = ORR_TYPE_ACYCLIC,
+    ORR_LAYOUT_IRREGULAR = 4, /* has a trace */
+    ORR_LAYOUT_DESTROY = 8,   /* has a destroy */
+    ORR_LAYOUT_ODD = ORR_LAYOUT_ARRAY | ORR_LAYOUT_IRREGULAR /* slots are not just behind the header */
+};
+
+/* What loops over many objects need of a type, in eight bytes beside one another: one load. */
+struct orr_layout {
+    uint16_t references;
+    uint8_t class; /* of its cells (cells.h); arrays: 0, see orr_object_bytes */
+    uint8_t flags; /* ORR_LAYOUT_* */
+    uint32_t bytes;
+};
+
+extern struct orr_layout orr_layouts[ORR_TYPES_MAX]; /* written by registration, then constant */
+
 /* Gives the type its index (the same one when called again). ORR_OUT_OF_MEMORY when 65,535 exist. */
 enum orr_status orr_type_register(const struct orr_type *type, struct orr_error *error);
 
@@ -166,6 +185,18 @@ static inline const struct orr_type *
 orr_type_of(const struct orr_object *object)
 {
     return orr_type_table[orr_load_relaxed(&object->type)]; /* relaxed: constant while it lives */
+}
+
+static inline struct orr_layout
+orr_layout_of(const struct orr_object *object)
+{
+    return orr_layouts[orr_load_relaxed(&object->type)]; /* relaxed: constant while it lives */
+}
+
+static inline bool
+orr_is_green(const struct orr_object *object)
+{
+    return (orr_layout_of(object).flags & ORR_LAYOUT_ACYCLIC) != 0;
 }
 
 static inline bool
@@ -192,32 +223,21 @@ orr_object_bytes(const struct orr_object *object)
     return type->bytes;
 }
 
-/* The slots of a regular object or array: their number and the first one. Irregular types have none here;
- * they are reached through orr_object_trace. */
-static inline struct orr_slot *
-orr_object_slots(struct orr_object *object, const struct orr_type *type, uint32_t *count)
-{
-    if (type->flags & ORR_TYPE_ARRAY) {
-        struct orr_array *array = (struct orr_array *)object;
-        *count = array->length;
-        return array->elements;
-    }
-    *count = type->references;
-    return (struct orr_slot *)(object + 1);
-}
+/* The slots of an irregular type or an array, out of line. */
+void orr_object_trace_odd(struct orr_object *object, orr_visit_slot *visit, void *argument);
 
-/* Calls visit on every slot. Inlined with a constant visit, regular types cost no indirect call. */
+/* Calls visit on every slot. Inlined with a constant visit, objects whose references lie behind the header
+ * cost no indirect call; `layout` is the object's own. */
 static inline __attribute__((always_inline)) void
-orr_object_trace(struct orr_object *object, const struct orr_type *type, orr_visit_slot *visit,
+orr_object_trace(struct orr_object *object, struct orr_layout layout, orr_visit_slot *visit,
                  void *argument)
 {
-    if (__builtin_expect(type->trace != NULL, 0)) {
-        type->trace(object, visit, argument);
+    if (__builtin_expect(layout.flags & ORR_LAYOUT_ODD, 0)) {
+        orr_object_trace_odd(object, visit, argument);
         return;
     }
-    uint32_t count;
-    struct orr_slot *slots = orr_object_slots(object, type, &count);
-    for (uint32_t i = 0; i < count; i++)
+    struct orr_slot *slots = (struct orr_slot *)(object + 1);
+    for (uint32_t i = 0; i < layout.references; i++)
         visit(&slots[i], argument);
 }
 

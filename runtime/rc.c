@@ -89,6 +89,17 @@ orr_emptied_slow(struct orr_thread *thread, struct orr_object *object, uint8_t f
     orr_cell_release(thread, object);
 }
 
+static inline void
+put_cell(struct orr_thread *thread, struct orr_object *object)
+{
+    struct orr_layout layout = orr_layout_of(object);
+    if (__builtin_expect(layout.flags & ORR_LAYOUT_ARRAY, 0)) {
+        size_t bytes = orr_object_bytes(object);
+        orr_cell_put(thread, object, orr_cell_class(bytes), bytes);
+    } else
+        orr_cell_put(thread, object, layout.class, layout.bytes);
+}
+
 void
 orr_cell_release(struct orr_thread *thread, struct orr_object *object)
 {
@@ -101,7 +112,7 @@ orr_cell_release(struct orr_thread *thread, struct orr_object *object)
     if (thread->hooks & ORR_HOOK_DEAD)
         thread->heap->collector->dead(thread, object);
     else
-        orr_cell_put(thread, object, orr_object_bytes(object));
+        put_cell(thread, object);
 }
 
 void
@@ -109,7 +120,7 @@ orr_garbage_release(struct orr_thread *thread, struct orr_object *object)
 {
     /* relaxed, all: the object is unreachable and ours */
     uint8_t held = 0;
-    if (thread->birth_unclaimed && !orr_type_is_green(orr_type_of(object))) {
+    if (thread->birth_unclaimed && !orr_is_green(object)) {
         if (!(orr_load_relaxed(&object->count) & ORR_UNCLAIMED))
             held |= ORR_FLAG_HELD_LOCAL;
         if (thread->heap->rc->has_owner &&
@@ -121,7 +132,7 @@ orr_garbage_release(struct orr_thread *thread, struct orr_object *object)
     if (__builtin_expect(flags | (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)), 0))
         orr_emptied_slow(thread, object, flags);
     else
-        orr_cell_put(thread, object, orr_object_bytes(object));
+        put_cell(thread, object);
 }
 
 /* --- counts, for collectors ------------------------------------------------------------------------ */

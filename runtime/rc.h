@@ -8,7 +8,6 @@
  *   orr_rc_release(thread, object)        drop one; may free
  *   orr_rc_acquire_slot(thread, slot)     read a slot that others may write; a held reference or null
  *   orr_rc_exchange_slot(thread, slot, v) overwrite such a slot; the old reference, now the caller's
- *   orr_rc_publish(thread, object)        before readers that hold nothing may find the object
  *   ORR_COUNTED                           1: locals hold counts; 0: locals are roots
  *
  * A strategy is two files and one line in rc.def.
@@ -31,7 +30,8 @@ struct orr_rc {
     /* A reference, if the object is still alive; for readers that hold nothing but know that the header
      * is still readable, of an object that was published. */
     bool (*try_retain)(struct orr_thread *thread, struct orr_object *object);
-    /* Before the object can be found by readers that hold nothing. The caller holds it. */
+    /* Before the object can be found by readers that hold nothing (a weak reference's). The caller holds
+     * it. Not needed for slots: a slot's own reference protects its readers. */
     void (*publish)(struct orr_thread *thread, struct orr_object *object);
     /* Merges what others queued for this thread. At its safepoints, or for it while it is held or the
      * world is stopped (then `worker` is the thread that does the work). */

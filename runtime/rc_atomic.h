@@ -5,7 +5,8 @@
  *
  * A decrement that claims a candidate is one read-modify-write with the claim (the bug it avoids: another
  * thread takes the count to zero between the two, sees no claim, and frees what we are about to log).
- * Objects already claimed, and all objects where nobody wants candidates, take a plain fetch_sub.
+ * Objects already claimed, and all objects where nobody wants candidates, take a plain fetch_sub. And who
+ * holds the only reference to an object that nobody can find takes none: no other thread can count it.
  */
 #ifndef ORR_RUNTIME_RC_ATOMIC_H
 #define ORR_RUNTIME_RC_ATOMIC_H
@@ -18,8 +19,8 @@ enum { ORR_COUNTED = 1 };
 /* The count of a claimed object has become zero. */
 void orr_rc_atomic_zero(struct orr_thread *thread, struct orr_object *object)
     __attribute__((noinline));
-/* Releases an object that was unclaimed when we looked. */
-void orr_rc_atomic_release_unclaimed(struct orr_thread *thread, struct orr_object *object)
+/* Releases an object that was unclaimed, or ours alone, when we looked. */
+void orr_rc_atomic_release_slow(struct orr_thread *thread, struct orr_object *object)
     __attribute__((noinline));
 
 static inline void
@@ -34,8 +35,8 @@ orr_rc_release(struct orr_thread *thread, struct orr_object *object)
 {
     /* relaxed: only chooses the path. A claim is ended only while this thread stands at a safepoint, so
      * one seen here still stands at the subtraction. */
-    if (__builtin_expect((int32_t)orr_load_relaxed(&object->count) < 0, 0)) {
-        orr_rc_atomic_release_unclaimed(thread, object);
+    if (__builtin_expect((int32_t)orr_load_relaxed(&object->count) <= 1, 0)) {
+        orr_rc_atomic_release_slow(thread, object);
         return;
     }
     /* sync:last-release  release: our writes come before the death of the object */
@@ -59,13 +60,6 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
 {
     (void)thread;
     return orr_slot_exchange(slot, value);
-}
-
-static inline void
-orr_rc_publish(struct orr_thread *thread, struct orr_object *object)
-{
-    (void)thread;
-    (void)object;
 }
 
 #endif

@@ -256,8 +256,8 @@ orr_rc_biased_release_shared(struct orr_thread *thread, struct orr_object *objec
         die_merged(thread, object);
 }
 
-void
-orr_rc_biased_publish(struct orr_thread *thread, struct orr_object *object)
+static void
+publish(struct orr_thread *thread, struct orr_object *object)
 {
     (void)thread;
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */
@@ -286,7 +286,7 @@ owner_zero(struct orr_thread *thread, struct orr_object *object)
 }
 
 /* The owner's half has become zero or negative. True: the object died and is marked. */
-static bool
+static __attribute__((noinline)) bool
 settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left)
 {
     if ((left & ORR_COUNT_MASK) == 0)
@@ -298,12 +298,24 @@ settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left
     return false;
 }
 
+/* The most common death: the owner's last reference, and nobody else ever counted or claimed the object. True:
+ * it is dead, and nothing needs to be marked. */
+static inline bool
+dies_untouched(const struct orr_thread *thread, const struct orr_object *object)
+{
+    /* sync:last-shared  acquire: writes of others whose references came and went */
+    return !ORR_IS_CHECKED &&
+           orr_load_acquire(&object->shared) == (uint32_t)(thread->birth_unclaimed >> 32);
+}
+
 static inline bool
 drop(struct orr_thread *thread, struct orr_object *object)
 {
     if (__builtin_expect(orr_rc_biased_is_mine(thread, object), 1)) {
         uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: owner's own word */
-        orr_store_relaxed(&object->count, left);
+        if (left == (uint32_t)thread->birth_unclaimed && dies_untouched(thread, object))
+            return true;
+        orr_store_relaxed(&object->count, left); /* relaxed: owner's own word */
         return (int32_t)left <= 0 && settle_count(thread, object, left);
     }
     if (orr_is_immortal(object))
@@ -319,7 +331,8 @@ drop(struct orr_thread *thread, struct orr_object *object)
 void
 orr_rc_biased_released(struct orr_thread *thread, struct orr_object *object, uint32_t left)
 {
-    if (settle_count(thread, object, left))
+    bool untouched = left == (uint32_t)thread->birth_unclaimed && dies_untouched(thread, object);
+    if (untouched || settle_count(thread, object, left))
         die(thread, object);
 }
 
@@ -383,7 +396,7 @@ const struct orr_rc orr_rc_biased = {
     .release = release,
     .retain = retain,
     .try_retain = try_retain,
-    .publish = orr_rc_biased_publish,
+    .publish = publish,
     .drain = drain,
     .detach = detach,
     .immortalise = immortalise,

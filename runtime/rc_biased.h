@@ -21,7 +21,6 @@ void orr_rc_biased_retain_shared(struct orr_thread *thread, struct orr_object *o
     __attribute__((noinline));
 void orr_rc_biased_release_shared(struct orr_thread *thread, struct orr_object *object)
     __attribute__((noinline));
-void orr_rc_biased_publish(struct orr_thread *thread, struct orr_object *object);
 
 /* relaxed: only the owner sets its own id (at birth) and only the owner, or somebody who holds it still,
  * clears it; any other value seen sends us to the shared path, which is right for every object. */
@@ -69,12 +68,6 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
 {
     (void)thread;
     return orr_slot_exchange(slot, value);
-}
-
-static inline void
-orr_rc_publish(struct orr_thread *thread, struct orr_object *object)
-{
-    orr_rc_biased_publish(thread, object);
 }
 
 #endif

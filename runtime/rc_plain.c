@@ -7,7 +7,7 @@
 #include "runtime/cascade.h"
 
 /* The count has become zero or negative. True: the object died and is marked. */
-static bool
+static __attribute__((noinline)) bool
 settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left)
 {
     if ((left & ORR_COUNT_MASK) != 0) { /* negative: not claimed yet */
@@ -25,18 +25,27 @@ settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left
     return true;
 }
 
+/* The most common death: never claimed, and so nothing to mark. */
+static inline bool
+dies_unclaimed(const struct orr_thread *thread, const struct orr_object *object, uint32_t left)
+{
+    return left == (uint32_t)thread->birth_unclaimed && !ORR_IS_CHECKED && !orr_is_immortal(object);
+}
+
 static inline bool
 drop(struct orr_thread *thread, struct orr_object *object)
 {
     uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: one thread */
-    orr_store_relaxed(&object->count, left);
+    if (dies_unclaimed(thread, object, left))
+        return true;
+    orr_store_relaxed(&object->count, left); /* relaxed: one thread */
     return (int32_t)left <= 0 && settle_count(thread, object, left);
 }
 
 void
 orr_rc_plain_released(struct orr_thread *thread, struct orr_object *object, uint32_t left)
 {
-    if (settle_count(thread, object, left))
+    if (dies_unclaimed(thread, object, left) || settle_count(thread, object, left))
         die(thread, object);
 }
 
@@ -71,6 +80,13 @@ immortalise(struct orr_thread *thread, struct orr_object *object)
     orr_store_relaxed(&object->count, ORR_IMMORTAL_COUNT);
 }
 
+static void
+publish(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread; /* nobody else is there */
+    (void)object;
+}
+
 const struct orr_rc orr_rc_plain = {
     .name = "plain",
     .summary = "one thread, plain adds and subtracts: the floor of counting",
@@ -80,7 +96,7 @@ const struct orr_rc orr_rc_plain = {
     .release = release,
     .retain = retain,
     .try_retain = try_retain,
-    .publish = orr_rc_publish,
+    .publish = publish,
     .immortalise = immortalise,
     .cascade = empty_worklist,
 };

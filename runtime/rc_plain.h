@@ -48,11 +48,4 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
     return old;
 }
 
-static inline void
-orr_rc_publish(struct orr_thread *thread, struct orr_object *object)
-{
-    (void)thread;
-    (void)object;
-}
-
 #endif

@@ -39,11 +39,4 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
     return (struct orr_object *)orr_exchange_acq_rel(&slot->word, (uintptr_t)value);
 }
 
-static inline void
-orr_rc_publish(struct orr_thread *thread, struct orr_object *object)
-{
-    (void)thread;
-    (void)object;
-}
-
 #endif

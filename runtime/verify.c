@@ -135,7 +135,7 @@ count_slots(struct orr_object *object, void *argument)
     if (verifier->failed || is_shell(object))
         return;
     verifier->holder = object;
-    orr_object_trace(object, orr_type_of(object), count_reference, verifier);
+    orr_object_trace(object, orr_layout_of(object), count_reference, verifier);
     verifier->holder = NULL;
 }
 
@@ -171,7 +171,7 @@ judge_claims(struct verifier *verifier, const struct subject *subject)
 {
     const struct orr_object *object = subject->object;
     const struct orr_heap *heap = verifier->heap;
-    bool wanted = heap->wants_candidates && !orr_type_is_green(orr_type_of(object));
+    bool wanted = heap->wants_candidates && !orr_is_green(object);
     uint8_t flags = orr_load_relaxed(&object->flags);
     bool local = !(orr_load_relaxed(&object->count) & ORR_UNCLAIMED);
     bool shared = !(orr_load_relaxed(&object->shared) & ORR_SHARED_UNCLAIMED);

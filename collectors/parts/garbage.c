@@ -59,7 +59,7 @@ prove_again(struct orr_heap *heap, struct orr_object_list *members)
     }
     for (size_t i = 0; i < count; i++) {
         struct orr_object *object = orr_list_object(members, i);
-        orr_object_trace(object, orr_type_of(object), take_internal, heap);
+        orr_object_trace(object, orr_layout_of(object), take_internal, heap);
     }
     struct orr_object_list reached = {.items = members->items + count}; /* behind the list */
     for (size_t i = 0; i < count; i++) {
@@ -68,7 +68,7 @@ prove_again(struct orr_heap *heap, struct orr_object_list *members)
             save(object, &reached);
         while (reached.count) {
             struct orr_object *next = (struct orr_object *)reached.items[--reached.count];
-            orr_object_trace(next, orr_type_of(next), save_child, &reached);
+            orr_object_trace(next, orr_layout_of(next), save_child, &reached);
         }
     }
     for (size_t i = 0; i < count; i++)
@@ -123,7 +123,7 @@ drop_all_outside(struct orr_thread *thread, const struct orr_object_list *member
         if (i + AHEAD < members->count)
             __builtin_prefetch((void *)members->items[i + AHEAD]);
         struct orr_object *object = orr_list_object(members, i);
-        orr_object_trace(object, orr_type_of(object), drop_outside, thread);
+        orr_object_trace(object, orr_layout_of(object), drop_outside, thread);
     }
 }
 
