@@ -51,7 +51,7 @@ void
 orr_owner_take_queue(struct orr_thread *thread, struct orr_buffer *queue)
 {
     struct orr_owner *owner = orr_owner_of(thread->heap, thread->id);
-    orr_mutex_lock(&owner->lock);
+    orr_mutex_lock(&owner->lock); /* sync:queue  what was queued, and the QUEUED state of its objects */
     orr_buffer_append(queue, &owner->queue);
     orr_mutex_unlock(&owner->lock);
 }

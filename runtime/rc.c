@@ -53,13 +53,12 @@ orr_candidate_unclaim(struct orr_thread *thread, uintptr_t entry)
 {
     struct orr_object *object = (struct orr_object *)(entry & ~(uintptr_t)1);
     bool shared = entry & 1;
-    /* relaxed, all: the world is stopped */
+    /* relaxed, and no read-modify-write, all: the world is stopped */
     uint8_t flags = orr_load_relaxed(&object->flags);
     if (!(flags & ORR_FLAG_SHELL)) {
-        if (shared)
-            orr_or_relaxed(&object->shared, (uint32_t)ORR_SHARED_UNCLAIMED);
-        else
-            orr_or_relaxed(&object->count, ORR_UNCLAIMED);
+        _Atomic(uint32_t) *word = shared ? &object->shared : &object->count;
+        uint32_t bit = shared ? (uint32_t)ORR_SHARED_UNCLAIMED : ORR_UNCLAIMED;
+        orr_store_relaxed(word, orr_load_relaxed(word) | bit);
         return object;
     }
     flags &= (uint8_t) ~(shared ? ORR_FLAG_HELD_SHARED : ORR_FLAG_HELD_LOCAL);

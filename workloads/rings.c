@@ -160,6 +160,7 @@ static inline void
 touch(struct orr_thread *thread, struct orr_object *live, uint32_t i)
 {
     struct orr_object *node = orr_load_slot(thread, orr_element(live, i));
+    orr_require(node, "the live tree has a hole at %u", i);
     _Atomic(uint64_t) *id = &((struct node *)node)->id;
     orr_store_relaxed(id, orr_load_relaxed(id) + 1); /* relaxed: a lost update is nobody's loss */
     orr_release(thread, node);
