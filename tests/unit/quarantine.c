@@ -16,16 +16,6 @@ enum { CELL_BYTES = 64, BLOCKS_FILLED = 3, LARGE_SLOTS = 16384 };
 /* Words of a dead object are read behind AddressSanitizer's back: the faults we expect are the pages'. */
 #define UNCHECKED __attribute__((no_sanitize("address")))
 
-/* UndefinedBehaviorSanitizer reports the missing type of the dead before it can fault. */
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if __has_feature(undefined_behavior_sanitizer)
-enum { MISSING_TYPE_IS_REPORTED = 1 };
-#else
-enum { MISSING_TYPE_IS_REPORTED = 0 };
-#endif
-
 static uint16_t pair_index, array_index;
 static const struct orr_type pair_type = {
     .name = "pair", .bytes = CELL_BYTES, .references = 2, .index = &pair_index};
@@ -185,8 +175,7 @@ Test(quarantine, finds_a_retain_of_the_dead, .signal = SIGABRT)
     verify(&error);
 }
 
-Test(quarantine, stops_one_release_too_many_under_plain, .signal = SIGSEGV,
-     .disabled = MISSING_TYPE_IS_REPORTED)
+Test(quarantine, stops_one_release_too_many_under_plain, .signal = SIGABRT)
 {
     open_heap("plain", &orr_heap_blocks);
     struct orr_object *object = orr_new(thread, &pair_type);
@@ -194,8 +183,7 @@ Test(quarantine, stops_one_release_too_many_under_plain, .signal = SIGSEGV,
     drop(object);
 }
 
-Test(quarantine, stops_one_release_too_many_under_atomic, .signal = SIGSEGV,
-     .disabled = MISSING_TYPE_IS_REPORTED)
+Test(quarantine, stops_one_release_too_many_under_atomic, .signal = SIGABRT)
 {
     open_heap("atomic", &orr_heap_jemalloc);
     struct orr_object *object = orr_new(thread, &pair_type);
@@ -203,8 +191,7 @@ Test(quarantine, stops_one_release_too_many_under_atomic, .signal = SIGSEGV,
     drop(object);
 }
 
-Test(quarantine, stops_one_release_too_many_under_biased, .signal = SIGSEGV,
-     .disabled = MISSING_TYPE_IS_REPORTED)
+Test(quarantine, stops_one_release_too_many_under_biased, .signal = SIGABRT)
 {
     open_heap("biased", &orr_heap_libc);
     struct orr_object *object = orr_new(thread, &pair_type);
