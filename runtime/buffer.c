@@ -5,6 +5,14 @@
 
 static_assert(sizeof(struct orr_chunk) == 8192, "a chunk is 8 KiB");
 
+static _Atomic(uint32_t) chunk_room = ORR_CHUNK_ENTRIES; /* of new chunks */
+
+void
+orr_buffers_tiny(bool tiny)
+{
+    orr_store_relaxed(&chunk_room, tiny ? ORR_CHUNK_TINY : ORR_CHUNK_ENTRIES); /* relaxed: a setting */
+}
+
 bool
 orr_buffer_reserve(struct orr_buffer *buffer)
 {
@@ -13,6 +21,7 @@ orr_buffer_reserve(struct orr_buffer *buffer)
     struct orr_chunk *chunk = orr_allocate(sizeof *chunk);
     if (!chunk)
         return false;
+    chunk->room = orr_load_relaxed(&chunk_room); /* relaxed: a setting */
     chunk->previous = buffer->newest;
     if (buffer->newest)
         buffer->newest->next = chunk;
@@ -74,6 +83,6 @@ void
 orr_buffer_each(struct orr_buffer *buffer, void (*visit)(uintptr_t *, void *), void *argument)
 {
     for (struct orr_chunk *chunk = buffer->oldest; chunk; chunk = chunk->next)
-        for (uintptr_t i = 0; i < chunk->used; i++)
+        for (uint32_t i = 0; i < chunk->used; i++)
             visit(&chunk->entries[i], argument);
 }

@@ -17,12 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ORR_CHUNK_ENTRIES = 1021 }; /* with the three words below: 8 KiB, a size allocators like */
+enum {
+    ORR_CHUNK_ENTRIES = 1021, /* with the three words below: 8 KiB, a size allocators like */
+    ORR_CHUNK_TINY = 3
+};
 
 struct orr_chunk {
     struct orr_chunk *next;     /* newer */
     struct orr_chunk *previous; /* older */
-    uintptr_t used;
+    uint32_t used, room; /* entries; room is ORR_CHUNK_ENTRIES but under orr_buffers_tiny */
     uintptr_t entries[ORR_CHUNK_ENTRIES];
 };
 
@@ -33,6 +36,10 @@ struct orr_buffer {
 
 /* Makes sure that the next push cannot fail. False when there is no memory. */
 bool orr_buffer_reserve(struct orr_buffer *buffer);
+/* Makes chunks hold ORR_CHUNK_TINY entries from now on, in the whole process, so that every path of growth
+ * and hand-over is walked all the time. For stress tests. Any thread. */
+void orr_buffers_tiny(bool tiny);
+
 /* Appends all of `from`, which is left empty. Order among chunks is kept. */
 void orr_buffer_append(struct orr_buffer *buffer, struct orr_buffer *from);
 /* Frees the chunks. */
@@ -41,7 +48,7 @@ void orr_buffer_clear(struct orr_buffer *buffer);
 static inline bool
 orr_buffer_has_room(const struct orr_buffer *buffer)
 {
-    return buffer->newest && buffer->newest->used < ORR_CHUNK_ENTRIES;
+    return buffer->newest && buffer->newest->used < buffer->newest->room;
 }
 
 /* Appends an entry; only after orr_buffer_reserve or orr_buffer_has_room said true. */

@@ -110,6 +110,13 @@ set_up_collector(struct orr_heap *heap, struct orr_error *error)
 }
 
 static void
+free_immortal(uintptr_t *root, void *unused)
+{
+    (void)unused;
+    orr_deallocate((void *)*root);
+}
+
+static void
 free_books(struct orr_heap *heap)
 {
     orr_mutex_fini(&heap->threads_lock);
@@ -118,6 +125,8 @@ free_books(struct orr_heap *heap)
     orr_mutex_fini(&heap->roots_lock);
     orr_owners_free(heap);
     orr_buffer_clear(&heap->orphans);
+    orr_buffer_each(&heap->immortals, free_immortal, NULL);
+    orr_buffer_clear(&heap->immortals);
     orr_buffer_clear(&heap->parked);
     orr_ledger_destroy(heap->ledger);
     orr_deallocate(heap->collector_private);
@@ -148,6 +157,8 @@ orr_heap_create(const struct orr_heap_options *options, struct orr_heap **result
         heap->options.trigger = options->collector->trigger;
     orr_triggers_init(heap);
     init_locks(heap);
+    if (options->stress_every)
+        orr_buffers_tiny(true);
     enum orr_status status = ORR_OUT_OF_MEMORY;
     if (options->ledger && !(heap->ledger = orr_ledger_create()))
         orr_fail(error, status, "no memory for the death ledger");
@@ -216,6 +227,27 @@ orr_roots_visit(struct orr_heap *heap, orr_visit_slot *visit, void *argument)
         for (struct orr_own *own = thread->locals; own; own = own->previous)
             if (own->ref)
                 visit(&own->slot, argument);
+}
+
+bool
+orr_immortalise(struct orr_thread *thread, struct orr_object *object)
+{
+    struct orr_heap *heap = thread->heap;
+    if (orr_is_immortal(object))
+        return true;
+    struct orr_root *root = orr_allocate(sizeof *root);
+    orr_mutex_lock(&heap->roots_lock);
+    bool kept = root && orr_buffer_push(&heap->immortals, (uintptr_t)root);
+    orr_mutex_unlock(&heap->roots_lock);
+    if (!kept) {
+        orr_deallocate(root);
+        return false;
+    }
+    heap->rc->retain(thread, object); /* the root's */
+    heap->rc->immortalise(thread, object);
+    orr_root_add(heap, root);
+    orr_slot_put(&root->slot, object);
+    return true;
 }
 
 /* --- books ----------------------------------------------------------------------------------------- */

@@ -98,6 +98,7 @@ struct orr_heap {
 
     struct orr_mutex roots_lock;
     struct orr_root *roots;
+    struct orr_buffer immortals; /* the roots of immortal objects; ours */
 
     /* Memory, in bytes of cells handed to threads and large objects. */
     _Atomic(uint64_t) bytes_used, bytes_peak;
@@ -167,6 +168,10 @@ void orr_heap_destroy(struct orr_heap *heap);
 /* Registers a root (its slot starts null) and takes it away again (its slot must be null by then). */
 void orr_root_add(struct orr_heap *heap, struct orr_root *root);
 void orr_root_remove(struct orr_heap *heap, struct orr_root *root);
+
+/* Makes the object live as long as the heap: it is a root, and counts on it no longer matter. One-way. The
+ * caller holds it, and under biased counting owns it or finds it merged. False: no memory, nothing done. */
+bool orr_immortalise(struct orr_thread *thread, struct orr_object *object);
 
 /* The sum of all threads' counters, present and gone. Exact at quiescence, else a moment's picture. */
 struct orr_heap_totals {

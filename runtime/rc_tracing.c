@@ -24,6 +24,13 @@ publish(struct orr_thread *thread, struct orr_object *object)
     (void)object;
 }
 
+static void
+immortalise(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread;
+    orr_store_relaxed(&object->owner, ORR_OWNER_IMMORTAL); /* relaxed: one-way */
+}
+
 const struct orr_rc orr_rc_tracing = {
     .name = "tracing",
     .summary = "no counts at all: the baseline that shows what counting costs",
@@ -33,6 +40,6 @@ const struct orr_rc orr_rc_tracing = {
     .retain = orr_rc_retain,
     .try_retain = try_retain,
     .publish = publish,
-    .immortalise = orr_rc_retain,
+    .immortalise = immortalise,
     .cascade = cascade,
 };
