@@ -1,0 +1,290 @@
+/* threads.c - graphs that one thread builds and another drops: after the builder has gone, while it is
+ * blocked, while it runs; and many threads at once on a few shared slots.
+ *
+ * Under biased counting these are the ways in which a last reference goes somewhere else than its owner.
+ */
+#include "tests/conformance/world.h"
+
+#include <stdlib.h>
+
+/* --- one builds, another drops --------------------------------------------------------------------- */
+
+enum builder_fate { GOES, BLOCKS, RUNS };
+
+struct builder {
+    struct world *world;
+    struct planted *planted;
+    enum builder_fate fate;
+    _Atomic(uint32_t) has_built, may_leave;
+};
+
+static struct orr_thread *
+attach(struct orr_heap *heap)
+{
+    struct orr_thread *thread;
+    struct orr_error error;
+    cr_assert_eq(orr_thread_attach(heap, &thread, &error), ORR_OK, "%s", error.message);
+    return thread;
+}
+
+/* Waits for a word to become 1; polls or blocks meanwhile. */
+static void
+await(_Atomic(uint32_t) *word, struct orr_thread *thread, bool blocks)
+{
+    if (blocks)
+        orr_block_enter(thread);
+    while (orr_load_acquire(word) == 0) {
+        if (blocks)
+            orr_park(word, 0, 10000000);
+        else
+            orr_poll(thread);
+    }
+    if (blocks)
+        orr_block_leave(thread);
+}
+
+static void
+announce(_Atomic(uint32_t) *word)
+{
+    orr_store_release(word, 1);
+    orr_wake_all(word);
+}
+
+static void *
+build(void *argument)
+{
+    struct builder *const builder = argument;
+    struct orr_thread *const thread = attach(builder->world->heap);
+    planted_build(builder->planted, thread);
+    if (builder->fate == GOES) {
+        orr_thread_detach(thread);
+        announce(&builder->has_built);
+        return NULL;
+    }
+    announce(&builder->has_built);
+    await(&builder->may_leave, thread, builder->fate == BLOCKS);
+    orr_thread_detach(thread);
+    return NULL;
+}
+
+/* As world_try_graph, with a builder. What counting alone has freed is known when queues are merged. */
+static void
+try_graph_of_builder(struct world *world, const struct graph *graph, const char *name,
+                     enum builder_fate fate)
+{
+    const bool complete = is_complete(world->heap->collector);
+    bool *const alive = calloc(graph->nodes + 1, sizeof *alive);
+    struct planted planted;
+    struct builder builder = {.world = world, .planted = &planted, .fate = fate};
+    struct orr_os_thread other;
+    cr_assert(alive);
+    planted_open(&planted, world, graph, name);
+    if (world->heap->rc->threads_max == 1) { /* one at a time */
+        orr_thread_detach(world->thread);
+        cr_assert(orr_os_thread_start(&other, build, &builder, 0));
+        orr_os_thread_join(&other);
+        world->thread = attach(world->heap);
+    } else {
+        cr_assert(orr_os_thread_start(&other, build, &builder, 0));
+        await(&builder.has_built, world->thread, true);
+    }
+
+    planted_drop_scaffold(&planted, world->thread);
+    world_verify(world, true); /* merges what was queued */
+    graph_counting(graph, false, alive);
+    if (ORR_COUNTED)
+        planted_expect(&planted, world, alive, "after the drop");
+    world_settle(world);
+    if (complete)
+        graph_reachable(graph, alive);
+    planted_expect(&planted, world, alive, "after settling");
+    planted_check_reachable(&planted, world);
+
+    planted_drop_anchor(&planted, world->thread);
+    world_settle(world);
+    if (complete)
+        cr_assert_eq(world_live(world), 0, "%s, %s", world_name(world), name);
+    announce(&builder.may_leave);
+    if (world->heap->rc->threads_max != 1) {
+        orr_block_enter(world->thread);
+        orr_os_thread_join(&other);
+        orr_block_leave(world->thread);
+    }
+    world_verify(world, true);
+    planted_close(&planted, world);
+    free(alive);
+}
+
+static void
+try_fate(const struct orr_heap_options *options, enum builder_fate fate)
+{
+    for (const struct shape *shape = graph_zoo; shape->name; shape++) {
+        struct world world = world_open(options);
+        struct graph *const graph = shape->make();
+        try_graph_of_builder(&world, graph, shape->name, fate);
+        graph_free(graph);
+        world_close(&world);
+    }
+}
+
+static void
+try_gone(const struct orr_heap_options *options)
+{
+    try_fate(options, GOES);
+}
+
+static void
+try_blocked(const struct orr_heap_options *options)
+{
+    try_fate(options, BLOCKS);
+}
+
+static void
+try_running(const struct orr_heap_options *options)
+{
+    try_fate(options, RUNS);
+}
+
+/* --- many at once ---------------------------------------------------------------------------------- */
+
+enum { SLOTS = 4, WORKERS = 3, ROUNDS = UNDER_SANITIZER ? 400 : 4000, LIVES = 3 };
+
+struct crowd {
+    struct world *world;
+    struct orr_root roots[SLOTS];
+    _Atomic(uint64_t) checks;
+};
+
+struct member {
+    struct crowd *crowd;
+    uint64_t seed;
+};
+
+static uint32_t
+draw(uint64_t *state, uint32_t below)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((*state >> 33) % below);
+}
+
+/* One operation on shared slots: what is found is whole, and stays while it is held. */
+static void
+do_round(struct member *member, struct orr_thread *thread)
+{
+    struct crowd *const crowd = member->crowd;
+    struct orr_root *const one = &crowd->roots[draw(&member->seed, SLOTS)];
+    struct orr_root *const other = &crowd->roots[draw(&member->seed, SLOTS)];
+    ORR_OWN(thread, held, root_load(thread, one));
+    if (held.ref)
+        payload_check(crowd->world, held.ref);
+    switch (draw(&member->seed, 8)) {
+    case 0:
+    case 1: { /* a fresh object that refers to what was held, twice: a cycle now and then */
+        ORR_OWN(thread, node, orr_new(thread, &type_node));
+        cr_assert(node.ref);
+        payload_set(node.ref, member->seed);
+        if (held.ref)
+            orr_set(thread, node.ref, 0, held.ref);
+        orr_store_slot(thread, NULL, &other->slot, node.ref);
+        if (held.ref)
+            orr_store(thread, held.ref, 1, node.ref);
+        break;
+    }
+    case 2:
+        orr_store_slot(thread, NULL, &other->slot, held.ref);
+        break;
+    case 3: {
+        ORR_OWN(thread, out, orr_exchange_slot(thread, NULL, &other->slot, NULL));
+        if (out.ref)
+            payload_check(crowd->world, out.ref);
+        break;
+    }
+    case 4:
+        if (held.ref)
+            orr_store(thread, held.ref, 1, NULL);
+        break;
+    case 5:
+        orr_block_enter(thread);
+        orr_yield();
+        orr_block_leave(thread);
+        break;
+    default:
+        if (held.ref) { /* shared fields are loaded, never peeked at */
+            ORR_OWN(thread, next, orr_load(thread, held.ref, 1));
+            if (next.ref)
+                payload_check(crowd->world, next.ref);
+        }
+    }
+    orr_poll(thread);
+}
+
+static void *
+be_a_member(void *argument)
+{
+    struct member *const member = argument;
+    for (uint32_t life = 0; life < LIVES; life++) { /* comes and goes */
+        struct orr_thread *const thread = attach(member->crowd->world->heap);
+        for (uint32_t i = 0; i < ROUNDS / LIVES; i++)
+            do_round(member, thread);
+        orr_thread_detach(thread);
+    }
+    return NULL;
+}
+
+static void
+clear_roots(struct crowd *crowd, struct orr_thread *thread)
+{
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        root_put(thread, &crowd->roots[i], NULL);
+        orr_root_remove(crowd->world->heap, &crowd->roots[i]);
+    }
+}
+
+static void
+try_crowd(const struct orr_heap_options *options)
+{
+    struct world world = world_open(options);
+    struct crowd crowd = {.world = &world};
+    struct member members[WORKERS];
+    struct orr_os_thread threads[WORKERS];
+    for (uint32_t i = 0; i < SLOTS; i++)
+        orr_root_add(world.heap, &crowd.roots[i]);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        members[i] = (struct member){&crowd, 1000 + i};
+        cr_assert(orr_os_thread_start(&threads[i], be_a_member, &members[i], 0));
+    }
+    for (uint32_t i = 0; i < 3; i++) { /* meanwhile, collections and verification */
+        orr_collect(world.thread, "test");
+        world_verify(&world, false);
+    }
+    orr_block_enter(world.thread);
+    for (uint32_t i = 0; i < WORKERS; i++)
+        orr_os_thread_join(&threads[i]);
+    orr_block_leave(world.thread);
+    world_settle(&world);
+    clear_roots(&crowd, world.thread);
+    world_settle(&world);
+    if (is_complete(options->collector))
+        cr_assert_eq(world_live(&world), 0, "%s", world_name(&world));
+    world_close(&world);
+}
+
+#define COLLECTOR(collector, summary)                                                              \
+    Test(threads_gone, collector)                                                                  \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, try_gone);                                \
+    }                                                                                              \
+    Test(threads_blocked, collector)                                                               \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 2, try_blocked);                             \
+    }                                                                                              \
+    Test(threads_running, collector)                                                               \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 2, try_running);                             \
+    }                                                                                              \
+    Test(threads_crowd, collector)                                                                 \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), WORKERS + 1, try_crowd);                     \
+    }
+#include "collectors/list.def"
+#undef COLLECTOR
