@@ -42,16 +42,23 @@ trigger_counts(const struct orr_heap *heap)
            heap->options.trigger.kind == ORR_TRIGGER_adaptive;
 }
 
+/* Each thread has its share of the threshold, so that no shared counter is touched per candidate. */
+static bool
+candidates_are_many(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    /* relaxed, both: a threshold and an estimate */
+    return thread->candidates.total * orr_load_relaxed(&heap->thread_count) >=
+           orr_load_relaxed(&heap->count_limit);
+}
+
 void
 orr_candidates_check(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     if (thread->candidates.total == ORR_CHUNK_ENTRIES && heap->collector->candidate)
         heap->collector->candidate(thread);
-    /* Each thread's share of the threshold, so that no shared counter is touched per candidate.
-     * relaxed: a threshold; thread_count: an estimate is enough */
-    if (trigger_counts(heap) &&
-        thread->candidates.total * heap->thread_count >= orr_load_relaxed(&heap->count_limit))
+    if (trigger_counts(heap) && candidates_are_many(thread))
         orr_attention_set(thread, ORR_ATTENTION_COLLECT);
 }
 
@@ -72,15 +79,15 @@ is_due(struct orr_thread *thread)
     struct orr_heap *heap = thread->heap;
     const struct orr_trigger *trigger = &heap->options.trigger;
     uint64_t used = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: estimates */
-    uint64_t after = heap->bytes_after_collection;
+    uint64_t after = orr_load_relaxed(&heap->bytes_after_collection);
     uint64_t growth = used > after ? used - after : 0;
-    uint64_t limit = orr_load_relaxed(&heap->count_limit);
     switch (trigger->kind) {
     case ORR_TRIGGER_count:
     case ORR_TRIGGER_adaptive:
         if (heap->wants_candidates)
-            return thread->candidates.total * heap->thread_count >= limit;
-        return orr_load_relaxed(&heap->live) - heap->live_after_collection >= (int64_t)limit;
+            return candidates_are_many(thread);
+        return orr_load_relaxed(&heap->live) - orr_load_relaxed(&heap->live_after_collection) >=
+               (int64_t)orr_load_relaxed(&heap->count_limit);
     case ORR_TRIGGER_bytes:
         return growth >= trigger->bytes;
     case ORR_TRIGGER_ratio:
@@ -154,8 +161,8 @@ run_collection(struct orr_thread *thread, const char *cause, enum orr_urgency ur
     verify_stopped(thread, "after");
     tell_live(thread);
     collection.heap_bytes_after = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: statistics */
-    heap->bytes_after_collection = collection.heap_bytes_after;
-    heap->live_after_collection = orr_load_relaxed(&heap->live);
+    orr_store_relaxed(&heap->bytes_after_collection, collection.heap_bytes_after);
+    orr_store_relaxed(&heap->live_after_collection, orr_load_relaxed(&heap->live));
     raise_to(&heap->garbage_peak, collection.freed);
     raise_to(&heap->garbage_bytes_peak, collection.freed_bytes);
     adapt(heap, &collection);

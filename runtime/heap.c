@@ -180,8 +180,8 @@ orr_heap_create(const struct orr_heap_options *options, struct orr_heap **result
 void
 orr_heap_destroy(struct orr_heap *heap)
 {
-    orr_require(heap->thread_count == 0, "a heap is destroyed with %u threads attached",
-                heap->thread_count);
+    uint32_t attached = orr_load_relaxed(&heap->thread_count); /* relaxed: the caller knows */
+    orr_require(attached == 0, "a heap is destroyed with %u threads attached", attached);
     if (heap->collector->heap_fini)
         heap->collector->heap_fini(heap);
     heap->kind->close(heap);

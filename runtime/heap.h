@@ -87,7 +87,7 @@ struct orr_heap {
     struct orr_mutex threads_lock; /* coming and going; held throughout a stop */
     struct orr_mutex books_lock;   /* the list below and the sums, while they change; never held in a wait */
     struct orr_thread *threads;
-    uint32_t thread_count;
+    _Atomic(uint32_t) thread_count; /* written under both locks; read anywhere, as an estimate */
     struct orr_thread_counters gone; /* summed counters of detached threads */
     struct orr_buffer orphans;       /* candidates of detached threads */
     struct orr_buffer parked;        /* candidates that a collector put aside; still claimed */
@@ -102,8 +102,8 @@ struct orr_heap {
 
     /* Memory, in bytes of cells handed to threads and large objects. */
     _Atomic(uint64_t) bytes_used, bytes_peak;
-    uint64_t bytes_after_collection; /* bytes_used when the last one ended */
-    int64_t live_after_collection;   /* of `live`, likewise */
+    _Atomic(uint64_t) bytes_after_collection; /* bytes_used when the last one ended; triggers read it */
+    _Atomic(int64_t) live_after_collection;   /* of `live`, likewise */
     _Atomic(int64_t) live;           /* allocated - freed, as of each thread's last slow path */
     _Atomic(uint64_t) count_limit;   /* the present threshold of count and adaptive */
 

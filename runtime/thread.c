@@ -47,7 +47,7 @@ register_locked(struct orr_thread *thread)
     if (heap->threads)
         heap->threads->previous = thread;
     heap->threads = thread;
-    heap->thread_count++;
+    orr_add_relaxed(&heap->thread_count, 1); /* relaxed: under the lock; others take it as an estimate */
     orr_mutex_unlock(&heap->books_lock);
 }
 
@@ -61,7 +61,7 @@ unregister_locked(struct orr_thread *thread)
         heap->threads = thread->next;
     if (thread->next)
         thread->next->previous = thread->previous;
-    heap->thread_count--;
+    orr_sub_relaxed(&heap->thread_count, 1); /* relaxed: as above */
 }
 
 static enum orr_status
@@ -105,7 +105,7 @@ orr_thread_attach(struct orr_heap *heap, struct orr_thread **thread, struct orr_
     orr_ticket_take(heap);
     orr_mutex_lock(&heap->threads_lock);
     uint32_t most = heap->rc->threads_max;
-    bool admitted = most == 0 || heap->thread_count < most;
+    bool admitted = most == 0 || orr_load_relaxed(&heap->thread_count) < most;
     if (admitted)
         register_locked(fresh); /* state 0 is RUNNING, and no stop is under way while we hold the lock */
     orr_mutex_unlock(&heap->threads_lock);
