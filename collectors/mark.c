@@ -306,8 +306,7 @@ static void
 gather_dead(struct orr_object *object, void *argument)
 {
     struct marker *marker = argument;
-    /* relaxed, both: the world is stopped */
-    if (is_marked(object, marker->epoch) || (orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL))
+    if (is_marked(object, marker->epoch) || orr_is_corpse(object))
         return;
     orr_garbage_mark(object);
     orr_list_push(&marker->dead, (uintptr_t)object);

@@ -47,17 +47,11 @@ count_edge(struct orr_slot *slot, void *argument)
     subtract->edges++;
 }
 
-static inline bool
-is_shell(const struct orr_object *object)
-{
-    return orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL;
-}
-
 static void
 count_edges_of(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
-    if (is_shell(object))
+    if (orr_is_corpse(object))
         return;
     subtract->objects++;
     orr_object_trace(object, orr_layout_of(object), count_edge, subtract);
@@ -109,7 +103,7 @@ static void
 reach_if_held(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
-    if (is_shell(object))
+    if (orr_is_corpse(object))
         return;
     uint32_t found = orr_load_relaxed(orr_scratch(subtract->heap, object));
     if (found & REACHED)
@@ -128,7 +122,7 @@ static void
 gather(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
-    if (is_shell(object) || (orr_load_relaxed(orr_scratch(subtract->heap, object)) & REACHED))
+    if (orr_is_corpse(object) || (orr_load_relaxed(orr_scratch(subtract->heap, object)) & REACHED))
         return;
     orr_garbage_mark(object);
     orr_list_push(&subtract->garbage, (uintptr_t)object);

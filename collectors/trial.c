@@ -35,12 +35,12 @@ enum {
     AHEAD_OBJECT = 16,  /* list entries between fetching an object and using it */
     AHEAD_SCRATCH = 8,  /* ... between fetching its children's words and using them */
     BUDGET_AUTOMATIC = 16384, /* about a millisecond of visiting */
-    BUDGET_FLOOR = 16,        /* a candidate is never given less: small rings are found in any case */
+    BUDGET_FLOOR = 64,        /* a candidate is never given less: small rings are found in any case */
     PARKED_GROWTH = 2   /* 1/2: how much the heap grows before the parked are looked at */
 };
 
 struct settings {
-    uint64_t budget; /* objects a candidate may newly reach */
+    uint64_t budget; /* objects and references a candidate may newly reach */
 };
 
 struct trial {
@@ -131,7 +131,7 @@ give_back_edge(struct orr_slot *slot, void *heap)
         orr_add_relaxed(orr_scratch(heap, child), 1);
 }
 
-/* Takes back what was visited from position `from` on; up to `done` the turns had come. */
+/* Takes back what was listed from position `from` on; below `done` the turns had come. */
 static void
 undo(struct trial *trial, size_t from, size_t done)
 {
@@ -149,8 +149,21 @@ undo(struct trial *trial, size_t from, size_t done)
     list->count = from;
 }
 
-/* Visits all that the candidate reaches and nobody before it did. False, and nothing changed, when that is
- * more than budget. */
+/* What the turn of an object will cost: itself and its references. Known before they are looked at, so that
+ * one table with ten thousand entries does not cost ten thousand steps to find too large. */
+static inline uint64_t
+cost_of(const struct orr_object *object)
+{
+    struct orr_layout layout = orr_layout_of(object);
+    if (layout.flags & ORR_LAYOUT_ACYCLIC)
+        return 1;
+    if (layout.flags & ORR_LAYOUT_ARRAY)
+        return 1 + (uint64_t)((const struct orr_array *)object)->length;
+    return 1 + (uint64_t)layout.references;
+}
+
+/* Visits all that the candidate reaches and nobody before it did. False, and nothing changed, when that
+ * costs more than budget. */
 static bool
 explore(struct trial *trial, struct orr_object *candidate, uint64_t budget)
 {
@@ -162,16 +175,18 @@ explore(struct trial *trial, struct orr_object *candidate, uint64_t budget)
     orr_store_relaxed(word, BASE);
     orr_list_push(&trial->list, (uintptr_t)candidate);
     for (size_t i = from; i < trial->list.count; i++) {
-        visit(trial, i);
-        if (__builtin_expect(trial->list.count - from > budget, 0)) {
+        uint64_t cost = cost_of(orr_list_object(&trial->list, i));
+        if (__builtin_expect(cost > budget, 0)) {
             trial->undone_nodes += trial->list.count - from;
             trial->undone_edges += trial->edges - edges;
-            undo(trial, from, i + 1);
+            undo(trial, from, i);
             trial->counts = counts;
             trial->edges = edges;
             trial->edges_outside = outside;
             return false;
         }
+        budget -= cost;
+        visit(trial, i);
     }
     return true;
 }
@@ -189,8 +204,7 @@ explore_entry(uintptr_t *entry, void *argument)
 {
     struct exploration *exploration = argument;
     struct orr_object *object = (struct orr_object *)(*entry & ~(uintptr_t)1);
-    bool shell = orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL;
-    if (shell || explore(exploration->trial, object, exploration->budget) ||
+    if (orr_is_corpse(object) || explore(exploration->trial, object, exploration->budget) ||
         !orr_buffer_push(&exploration->trial->heap->parked, *entry)) {
         orr_candidate_unclaim(exploration->thread, *entry);
         return;
@@ -353,7 +367,7 @@ static const struct orr_option options[] = {
     {.key = "budget",
      .type = ORR_OPTION_NUMBER,
      .offset = offsetof(struct settings, budget),
-     .unit = "objects",
+     .unit = "objects and references",
      .preset = "0",
      .least = 0,
      .most = 1e12,

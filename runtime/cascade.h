@@ -9,6 +9,11 @@
  * allocation of this thread. A cascade longer than CASCADE_NOTED objects is a pause of cause `cascade`,
  * measured from that object on: shorter ones are cheaper than reading the clock twice.
  *
+ * A destroy callback may come to a safepoint, so others can meet a cascade half-way: orr_counts_settle
+ * finishes the worklist, and what then is left of it, the object under the callback, is thread->destroying.
+ * It is whole and holds its references, but it is no object any more: nobody refers to it, its count words
+ * are a link, and walks pass by (orr_is_corpse).
+ *
  * The including file defines, before:
  *   static inline bool drop(struct orr_thread *, struct orr_object *);
  *       drops one reference; true if the object died of it and is marked dying (mark_dying below)
@@ -78,14 +83,24 @@ drop_slot(struct orr_slot *slot, void *thread)
     }
 }
 
-/* Drops what the dead object held and gives its cell back. */
+static inline void
+tell_freed(struct orr_thread *thread, uint64_t *untold)
+{
+    orr_store_relaxed(&thread->counters.freed, /* relaxed: own statistics */
+                      orr_load_relaxed(&thread->counters.freed) + *untold);
+    *untold = 0;
+}
+
+/* Drops what the dead object held and gives its cell back. untold: deaths not yet in the counters. */
 static inline __attribute__((always_inline)) void
-bury(struct orr_thread *thread, struct orr_object *object)
+bury(struct orr_thread *thread, struct orr_object *object, uint64_t *untold)
 {
     struct orr_layout layout = orr_layout_of(object);
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
-    if (__builtin_expect(layout.flags & ORR_LAYOUT_DESTROY, 0) && !(flags & ORR_FLAG_DESTROYED))
-        orr_type_of(object)->destroy(thread, object);
+    if (__builtin_expect(layout.flags & ORR_LAYOUT_DESTROY, 0) && !(flags & ORR_FLAG_DESTROYED)) {
+        tell_freed(thread, untold);
+        flags = orr_destroy_slow(thread, object);
+    }
     orr_object_trace(object, layout, drop_slot, thread);
     if (__builtin_expect((flags & ~(ORR_FLAG_DYING | ORR_FLAG_PUBLISHED)) |
                              (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)) |
@@ -100,18 +115,18 @@ bury(struct orr_thread *thread, struct orr_object *object)
 static __attribute__((noinline)) void
 empty_worklist(struct orr_thread *thread, uint64_t slice)
 {
-    uint64_t buried = 0, noted_ns = 0;
+    uint64_t buried = 0, untold = 0, noted_ns = 0;
     thread->cascading = true;
     struct orr_object *object;
     while ((object = thread->dead) != NULL && (slice == 0 || buried < slice)) {
         thread->dead = orr_cell_next(object);
-        bury(thread, object);
+        bury(thread, object, &untold);
+        untold++;
         if (__builtin_expect(++buried == CASCADE_NOTED, 0))
             noted_ns = orr_clock_ns();
     }
     thread->cascading = false;
-    orr_store_relaxed(&thread->counters.freed, /* relaxed: own statistics */
-                      orr_load_relaxed(&thread->counters.freed) + buried);
+    tell_freed(thread, &untold);
     if (__builtin_expect(noted_ns != 0, 0))
         orr_pause_note(thread, ORR_PAUSE_CASCADE, noted_ns);
     if (__builtin_expect(thread->dead != NULL, 0))

@@ -20,7 +20,8 @@
 enum {
     RATIO_FLOOR = 4 << 20,    /* a heap smaller than this is treated as this large by `ratio` */
     ADAPTIVE_FLOOR = 1000,    /* adaptive never asks more often than this */
-    ADAPTIVE_CEILING = 1 << 30
+    ADAPTIVE_SPAN = 4         /* with candidates, nor rarer than this many times where it began: what a
+                               * candidate costs is bounded, so waiting only makes pauses longer */
 };
 
 static const char *const trigger_names[] = {
@@ -109,8 +110,8 @@ adapt(struct orr_heap *heap, const struct orr_collection *collection)
                                                                   : ADAPTIVE_FLOOR;
     if (limit < floor)
         limit = floor;
-    if (limit > ADAPTIVE_CEILING)
-        limit = ADAPTIVE_CEILING;
+    if (heap->wants_candidates && limit > heap->options.trigger.count * ADAPTIVE_SPAN)
+        limit = heap->options.trigger.count * ADAPTIVE_SPAN;
     orr_store_relaxed(&heap->count_limit, limit);
 }
 

@@ -67,7 +67,8 @@ struct orr_collector {
 
 /* --- services ------------------------------------------------------------------------------------ */
 
-/* World stopped. Calls visit on every slot that is a root: registered roots and linked locals. */
+/* World stopped. Calls visit on every slot that is a root: registered roots, linked locals, and what an
+ * object refers to while its destroy callback runs. */
 void orr_roots_visit(struct orr_heap *heap, orr_visit_slot *visit, void *argument);
 
 /* World stopped. Makes counts exact and buffers complete: merges every queue, finishes every worklist of

@@ -223,10 +223,13 @@ orr_roots_visit(struct orr_heap *heap, orr_visit_slot *visit, void *argument)
     orr_assert(orr_world_is_stopped(heap));
     for (struct orr_root *root = heap->roots; root; root = root->next)
         visit(&root->slot, argument);
-    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next) {
         for (struct orr_own *own = thread->locals; own; own = own->previous)
             if (own->ref)
                 visit(&own->slot, argument);
+        if (thread->destroying)
+            orr_object_trace(thread->destroying, orr_layout_of(thread->destroying), visit, argument);
+    }
 }
 
 bool

@@ -75,7 +75,7 @@ enum {
     ORR_FLAG_SHELL = 4,       /* dead and empty: only its cell waits for the buffers above */
     ORR_FLAG_BORROWED = 8,    /* checked builds: in some thread's borrow log */
     ORR_FLAG_SERIAL = 16,     /* in the death ledger */
-    ORR_FLAG_DYING = 32,      /* on a worklist of the dead */
+    ORR_FLAG_DYING = 32,      /* being destroyed; in checked builds, on a worklist of the dead */
     ORR_FLAG_DESTROYED = 64,  /* its type's destroy has run */
     ORR_FLAG_PUBLISHED = 128  /* atomic: readers that hold nothing may try to retain it */
 };
@@ -239,6 +239,14 @@ orr_object_trace(struct orr_object *object, struct orr_layout layout, orr_visit_
     struct orr_slot *slots = (struct orr_slot *)(object + 1);
     for (uint32_t i = 0; i < layout.references; i++)
         visit(&slots[i], argument);
+}
+
+/* Dead, but still in its cell: being destroyed, or a shell that candidate buffers name. World stopped, counts
+ * settled. */
+static inline bool
+orr_is_corpse(const struct orr_object *object)
+{
+    return orr_load_relaxed(&object->flags) & (ORR_FLAG_SHELL | ORR_FLAG_DYING); /* relaxed: stopped */
 }
 
 /* --- counts, world stopped ---------------------------------------------------------------------- */

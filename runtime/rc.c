@@ -55,7 +55,7 @@ orr_candidate_unclaim(struct orr_thread *thread, uintptr_t entry)
     bool shared = entry & 1;
     /* relaxed, and no read-modify-write, all: the world is stopped */
     uint8_t flags = orr_load_relaxed(&object->flags);
-    if (!(flags & ORR_FLAG_SHELL)) {
+    if (!(flags & (ORR_FLAG_SHELL | ORR_FLAG_DYING))) {
         _Atomic(uint32_t) *word = shared ? &object->shared : &object->count;
         uint32_t bit = shared ? (uint32_t)ORR_SHARED_UNCLAIMED : ORR_UNCLAIMED;
         orr_store_relaxed(word, orr_load_relaxed(word) | bit);
@@ -63,8 +63,8 @@ orr_candidate_unclaim(struct orr_thread *thread, uintptr_t entry)
     }
     flags &= (uint8_t) ~(shared ? ORR_FLAG_HELD_SHARED : ORR_FLAG_HELD_LOCAL);
     orr_store_relaxed(&object->flags, flags);
-    if (!(flags & (ORR_FLAG_HELD_LOCAL | ORR_FLAG_HELD_SHARED)))
-        orr_cell_release(thread, object);
+    if ((flags & ORR_FLAG_SHELL) && !(flags & (ORR_FLAG_HELD_LOCAL | ORR_FLAG_HELD_SHARED)))
+        orr_cell_release(thread, object); /* a dying one's cell goes when it has been buried */
     return NULL;
 }
 
@@ -75,6 +75,18 @@ note_death(struct orr_thread *thread, struct orr_object *object, uint8_t flags)
 {
     if (flags & ORR_FLAG_SERIAL)
         orr_ledger_died(thread->heap->ledger, object);
+}
+
+uint8_t
+orr_destroy_slow(struct orr_thread *thread, struct orr_object *object)
+{
+    struct orr_object *outer = thread->destroying; /* of a cascade that this one is settled for */
+    /* relaxed: others look while the world is stopped */
+    orr_store_relaxed(&object->flags, (uint8_t)(orr_load_relaxed(&object->flags) | ORR_FLAG_DYING));
+    thread->destroying = object;
+    orr_type_of(object)->destroy(thread, object);
+    thread->destroying = outer;
+    return orr_load_relaxed(&object->flags); /* meanwhile candidate buffers may have let it go */
 }
 
 void
@@ -153,8 +165,10 @@ settle_round(struct orr_thread *worker)
             heap->rc->drain(worker, thread);
             found = true;
         }
-        if (thread->dead && !thread->cascading) {
+        if (thread->dead) {
+            bool cascading = thread->cascading; /* further up its stack: under a destroy callback */
             heap->rc->cascade(thread, 0);
+            thread->cascading = cascading;
             found = true;
         }
     }

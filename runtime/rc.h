@@ -55,6 +55,9 @@ const struct orr_rc *orr_rc_find(const char *name);
 /* Enters a freshly claimed object into the thread's candidate buffer (room was made before). */
 void orr_candidate_push(struct orr_thread *thread, uintptr_t entry);
 
+/* Runs the destroy callback of a dead object, which may come to a safepoint; the flags afterwards. */
+uint8_t orr_destroy_slow(struct orr_thread *thread, struct orr_object *object);
+
 /* The rare ends of an emptied object: a shell, a borrowed cell, a hook. */
 void orr_emptied_slow(struct orr_thread *thread, struct orr_object *object, uint8_t flags);
 

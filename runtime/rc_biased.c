@@ -99,32 +99,8 @@ die_merged(struct orr_thread *thread, struct orr_object *object)
     die(thread, object);
 }
 
-/* Merges one object of a queue and drops the reference the queue held. */
-static void
-merge_queued(uintptr_t *entry, void *worker)
-{
-    struct orr_object *object = (struct orr_object *)*entry;
-    if (merge(worker, object, -1) == 0)
-        die_merged(worker, object);
-}
-
-/* Merges what is queued for `owner`; `worker` does the work and may be the owner. The owner stands still
- * or is the caller. */
-static void
-drain(struct orr_thread *worker, struct orr_thread *owner)
-{
-    struct orr_buffer queue = {0};
-    orr_owner_take_queue(owner, &queue);
-    if (queue.total == 0)
-        return;
-    uint64_t start_ns = orr_clock_ns();
-    orr_buffer_each(&queue, merge_queued, worker);
-    orr_buffer_clear(&queue);
-    orr_pause_note(worker, ORR_PAUSE_MERGE, start_ns);
-}
-
-/* --- handing over ---------------------------------------------------------------------------------- */
-
+/* What a queue's merging brought to die. Nothing dies before all entries are merged: a destroy callback may
+ * come to a safepoint, and an entry must not be met outside the queue and unmerged. */
 struct merging {
     struct orr_thread *worker;
     struct orr_object *dead; /* linked through counts; still whole */
@@ -147,20 +123,45 @@ merge_entry(uintptr_t *entry, void *argument)
 static void
 bury_merged(struct merging *merging)
 {
+    struct orr_thread *worker = merging->worker;
     while (merging->dead) {
         struct orr_object *object = merging->dead;
         merging->dead = orr_cell_next(object);
-        die(merging->worker, object);
+        link_dead(worker, object);
     }
+    if (worker->dead && !worker->cascading)
+        empty_worklist(worker, worker->heap->options.release_slice);
 }
+
+/* Merges what is queued for `owner`; `worker` does the work and may be the owner. The owner stands still
+ * or is the caller. */
+static void
+drain(struct orr_thread *worker, struct orr_thread *owner)
+{
+    struct orr_buffer queue = {0};
+    orr_owner_take_queue(owner, &queue);
+    if (queue.total == 0)
+        return;
+    uint64_t start_ns = orr_clock_ns();
+    struct merging merging = {.worker = worker};
+    orr_buffer_each(&queue, merge_entry, &merging);
+    orr_buffer_clear(&queue);
+    bury_merged(&merging);
+    orr_pause_note(worker, ORR_PAUSE_MERGE, start_ns);
+}
+
+/* --- handing over ---------------------------------------------------------------------------------- */
 
 /* There was no memory to queue: with the world stopped, anybody may merge. */
 static void
 merge_stopped(struct orr_thread *thread, struct orr_object *object)
 {
-    orr_world_stop(thread->heap, thread);
+    bool is_ours = orr_world_is_stopped(thread->heap); /* who runs then is the stopper */
+    if (!is_ours)
+        orr_world_stop(thread->heap, thread);
     int32_t count = merge(thread, object, -1);
-    orr_world_resume(thread->heap);
+    if (!is_ours)
+        orr_world_resume(thread->heap);
     if (count == 0)
         die_merged(thread, object);
 }
@@ -382,9 +383,10 @@ immortalise(struct orr_thread *thread, struct orr_object *object)
 static void
 detach(struct orr_thread *thread)
 {
-    do
+    do {
         drain(thread, thread);
-    while (!orr_owner_unregister(thread));
+        empty_worklist(thread, 0); /* a slice may have left something that owns by our half */
+    } while (!orr_owner_unregister(thread));
 }
 
 const struct orr_rc orr_rc_biased = {

@@ -77,6 +77,7 @@ struct orr_thread {
     uint32_t birth_count;       /* 1, or 0 where nothing is counted */
     uint64_t birth_unclaimed;   /* counts bits of a fresh object that may become a candidate; or 0 */
     struct orr_object *dead;    /* worklist: dead objects whose references are not yet dropped */
+    struct orr_object *destroying; /* off the worklist, still whole: its type's destroy runs */
     struct orr_own *locals;     /* linked locals, newest first; only where locals are linked */
     struct orr_heap *heap;
     struct orr_thread_counters counters;

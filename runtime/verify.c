@@ -115,7 +115,7 @@ count_reference(struct orr_slot *slot, void *argument)
     if (!target || verifier->failed)
         return;
     struct subject *subject = subject_of(verifier, target);
-    if (subject->object && !is_shell(target))
+    if (subject->object && !orr_is_corpse(target))
         subject->references++;
     else if (verifier->holder)
         report(verifier, "edge", verifier->holder, "a slot refers to no living object",
@@ -132,7 +132,7 @@ static void
 count_slots(struct orr_object *object, void *argument)
 {
     struct verifier *verifier = argument;
-    if (verifier->failed || is_shell(object))
+    if (verifier->failed || orr_is_corpse(object)) /* what a dying one holds is among the roots */
         return;
     verifier->holder = object;
     orr_object_trace(object, orr_layout_of(object), count_reference, verifier);
@@ -175,11 +175,11 @@ judge_claims(struct verifier *verifier, const struct subject *subject)
     uint8_t flags = orr_load_relaxed(&object->flags);
     bool local = !(orr_load_relaxed(&object->count) & ORR_UNCLAIMED);
     bool shared = !(orr_load_relaxed(&object->shared) & ORR_SHARED_UNCLAIMED);
-    if (is_shell(object)) {
+    if (orr_is_corpse(object)) {
         local = flags & ORR_FLAG_HELD_LOCAL;
         shared = flags & ORR_FLAG_HELD_SHARED;
         bool kept = ORR_IS_CHECKED && !local && !shared; /* a borrowed cell */
-        if (!local && !shared && !kept)
+        if (is_shell(object) && !local && !shared && !kept)
             report(verifier, "shell", object, "no candidate buffer names it", 0, 1);
     }
     if (!wanted)
@@ -237,6 +237,15 @@ judge_counts(struct verifier *verifier, const struct subject *subject)
         report(verifier, "count-high", object, "references counted", counted, found);
 }
 
+static bool
+is_being_destroyed(const struct orr_heap *heap, const struct orr_object *object)
+{
+    for (const struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+        if (thread->destroying == object)
+            return true;
+    return false;
+}
+
 static void
 judge(struct verifier *verifier, const struct subject *subject)
 {
@@ -249,6 +258,8 @@ judge(struct verifier *verifier, const struct subject *subject)
                orr_load_relaxed(orr_scratch(heap, object)), 0);
     judge_claims(verifier, subject);
     if (is_shell(object))
+        return;
+    if (is_being_destroyed(heap, object))
         return;
     if (orr_load_relaxed(&object->flags) & dead)
         report(verifier, "flags", object, "flags of the dead", orr_load_relaxed(&object->flags), 0);
