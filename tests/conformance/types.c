@@ -1,0 +1,366 @@
+/* types.c - kinds of objects: arrays of every size, large objects, irregular types that enumerate their own
+ * references, and destroy callbacks that release, read and allocate.
+ */
+#include "tests/conformance/world.h"
+
+#include <string.h>
+
+/* --- types of this file ---------------------------------------------------------------------------- */
+
+/* Two references with numbers around them, and as many more as `more` says, from the end backwards. */
+struct odd {
+    struct orr_object header;
+    uint64_t before;
+    struct orr_slot first;
+    uint64_t between;
+    struct orr_slot second;
+    uint32_t more, unused;
+    struct orr_slot rest[5];
+    uint64_t after;
+};
+
+static void
+trace_odd(struct orr_object *object, orr_visit_slot *visit, void *argument)
+{
+    struct odd *const odd = (struct odd *)object;
+    visit(&odd->second, argument);
+    for (uint32_t i = 0; i < odd->more; i++)
+        visit(&odd->rest[4 - i], argument);
+    visit(&odd->first, argument);
+}
+
+/* What a destroy callback does with the dying object. */
+enum habit { WATCHES, RELEASES, ALLOCATES, CUTS, HABITS };
+
+struct mourned {
+    struct orr_object header;
+    struct orr_slot slots[2];
+    struct payload payload;
+    uint64_t habit;
+};
+
+static _Atomic(uint64_t) destroyed;       /* calls */
+static _Atomic(uint64_t) destroyed_ids;   /* sum of the ids they saw */
+static struct orr_root keepsakes[HABITS]; /* what RELEASES lets go of */
+
+static void destroy_mourned(struct orr_thread *thread, struct orr_object *object);
+
+static uint16_t index_odd, index_mourned, index_green_array;
+
+static const struct orr_type type_odd = {
+    .name = "odd", .bytes = sizeof(struct odd), .trace = trace_odd, .index = &index_odd};
+static const struct orr_type type_mourned = {.name = "mourned",
+                                             .bytes = sizeof(struct mourned),
+                                             .references = 2,
+                                             .destroy = destroy_mourned,
+                                             .index = &index_mourned};
+static const struct orr_type type_green_array = {.name = "green_array",
+                                                 .bytes = sizeof(struct orr_array),
+                                                 .flags = ORR_TYPE_ARRAY | ORR_TYPE_ACYCLIC,
+                                                 .index = &index_green_array};
+
+static void
+destroy_mourned(struct orr_thread *thread, struct orr_object *object)
+{
+    struct mourned *const mourned = (struct mourned *)object;
+    orr_add_relaxed(&destroyed, 1);
+    orr_add_relaxed(&destroyed_ids, mourned->payload.id);
+    /* What it refers to is still there, whole or being destroyed itself. */
+    for (uint32_t i = 0; i < 2; i++) {
+        struct orr_object *const child = orr_slot_peek(&mourned->slots[i]);
+        cr_assert(!child || orr_type_of(child), "a reference of a dying object leads nowhere");
+    }
+    switch ((enum habit)mourned->habit) {
+    case RELEASES:
+        root_put(thread, &keepsakes[RELEASES], NULL);
+        break;
+    case ALLOCATES: {
+        ORR_OWN(thread, fresh, orr_new(thread, &type_node));
+        cr_assert(fresh.ref);
+        payload_set(fresh.ref, 1);
+        orr_set(thread, fresh.ref, 1, fresh.ref); /* garbage, made by burying garbage */
+        orr_set(thread, fresh.ref, 1, NULL);
+        break;
+    }
+    case CUTS:
+        orr_set(thread, object, 0, NULL);
+        break;
+    default:
+        break;
+    }
+}
+
+static struct world
+open_with_types(const struct orr_heap_options *options)
+{
+    struct world world = world_open(options);
+    struct orr_error error;
+    cr_assert_eq(orr_type_register(&type_odd, &error), ORR_OK);
+    cr_assert_eq(orr_type_register(&type_mourned, &error), ORR_OK);
+    cr_assert_eq(orr_type_register(&type_green_array, &error), ORR_OK);
+    orr_store_relaxed(&destroyed, 0);
+    orr_store_relaxed(&destroyed_ids, 0);
+    return world;
+}
+
+static void
+expect_live(struct world *world, uint64_t live, const char *what)
+{
+    world_settle(world);
+    world_settle(world); /* what callbacks dropped or made may be garbage now */
+    if (is_complete(world->heap->collector))
+        cr_assert_eq(world_live(world), live, "%s, %s: %llu live", world_name(world), what,
+                     (unsigned long long)world_live(world));
+    else
+        cr_assert(world_live(world) >= live, "%s, %s", world_name(world), what);
+}
+
+/* --- arrays ---------------------------------------------------------------------------------------- */
+
+/* An array that refers to itself from its first and last element, if it has any. */
+static struct orr_object *
+new_ringed_array(struct orr_thread *thread, uint32_t length, uint32_t raw)
+{
+    ORR_OWN(thread, array, orr_new_array(thread, &type_plain, length, raw));
+    cr_assert(array.ref, "an array of %u and %u bytes", length, raw);
+    const struct orr_array *const is = (const struct orr_array *)array.ref;
+    cr_assert(is->length == length && is->raw_bytes == raw);
+    for (uint32_t i = 0; i < length; i++)
+        cr_assert_null(orr_slot_peek(orr_element(array.ref, i)), "a fresh reference is null");
+    unsigned char *const bytes = (unsigned char *)&is->elements[length];
+    for (uint32_t i = 0; i < raw; i++)
+        cr_assert_eq(bytes[i], 0, "a fresh byte is zero");
+    memset(bytes, 0xee, raw);
+    if (length) {
+        orr_set_slot(thread, array.ref, orr_element(array.ref, 0), array.ref);
+        orr_set_slot(thread, array.ref, orr_element(array.ref, length - 1), array.ref);
+    }
+    return orr_take(&array);
+}
+
+static void
+try_arrays(const struct orr_heap_options *options)
+{
+    const uint32_t lengths[] = {0, 1, 2, 3, 60, 61, 62, 511, 513, 1000, 1021, 1022, 1500, 20000};
+    const uint32_t raws[] = {0, 1, 7, 8, 100, 4096, 9001};
+    struct world world = open_with_types(options);
+    struct orr_root root;
+    orr_root_add(world.heap, &root);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+        for (size_t k = 0; k < sizeof raws / sizeof raws[0]; k++) {
+            root_put(world.thread, &root, new_ringed_array(world.thread, lengths[i], raws[k]));
+            if (!is_complete(options->collector)) { /* or they would pile up */
+                ORR_OWN(world.thread, array, root_load(world.thread, &root));
+                for (uint32_t e = 0; e < lengths[i]; e++)
+                    orr_set_slot(world.thread, array.ref, orr_element(array.ref, e), NULL);
+            }
+        }
+    expect_live(&world, 1, "the last array");
+    root_put(world.thread, &root, NULL);
+    expect_live(&world, 0, "no array");
+    orr_root_remove(world.heap, &root);
+    world_close(&world);
+}
+
+/* --- sizes ----------------------------------------------------------------------------------------- */
+
+/* Objects of many sizes, filled to the last byte, none of which another one touches. */
+static void
+try_sizes(const struct orr_heap_options *options)
+{
+    enum { COUNT = 400, STEP = 61 };
+    struct world world = open_with_types(options);
+    struct orr_thread *const thread = world.thread;
+    {
+        ORR_OWN(thread, all, orr_new_array(thread, &type_plain, COUNT, 0));
+        for (uint32_t round = 0; round < 3; round++)
+            for (uint32_t i = 0; i < COUNT; i++) {
+                const uint32_t raw = (i * STEP + round * 7) % 20000;
+                ORR_OWN(thread, object, orr_new_array(thread, &type_green_array, 0, raw));
+                cr_assert(object.ref);
+                memset(((struct orr_array *)object.ref)->elements, (int)(i % 251), raw);
+                orr_set_slot(thread, all.ref, orr_element(all.ref, i), object.ref);
+            }
+        orr_settle(thread);
+        world_verify(&world, ORR_ROOTED);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            ORR_OWN(thread, object, orr_get_slot(thread, orr_element(all.ref, i)));
+            const struct orr_array *const array = (const struct orr_array *)object.ref;
+            const unsigned char *const bytes = (const unsigned char *)array->elements;
+            for (uint32_t b = 0; b < array->raw_bytes; b++)
+                cr_assert_eq(bytes[b], i % 251, "%s: byte %u of object %u", world_name(&world), b,
+                             i);
+        }
+    }
+    expect_live(&world, 0, "all sizes");
+    world_close(&world);
+}
+
+/* --- irregular types -------------------------------------------------------------------------------- */
+
+static struct orr_object *
+new_odd(struct orr_thread *thread, uint32_t more)
+{
+    struct orr_object *const object = orr_new(thread, &type_odd);
+    struct odd *const odd = (struct odd *)object;
+    cr_assert(odd);
+    odd->more = more;
+    odd->before = odd->between = odd->after =
+        UINT64_MAX; /* no reference: must never be read as one */
+    return object;
+}
+
+static void
+try_odd(const struct orr_heap_options *options)
+{
+    enum { COUNT = 60 };
+    struct world world = open_with_types(options);
+    struct orr_thread *const thread = world.thread;
+    struct orr_root root;
+    orr_root_add(world.heap, &root);
+    for (uint32_t more = 0; more <= 5; more++) {
+        { /* a ring of odd objects, each also referring to a leaf, and twice to its successor */
+            ORR_OWN(thread, first, new_odd(thread, more));
+            ORR_OWN(thread, last, orr_get_slot(thread, &(struct orr_slot){(uintptr_t)first.ref}));
+            for (uint32_t i = 1; i < COUNT; i++) {
+                ORR_OWN(thread, next, new_odd(thread, more));
+                ORR_OWN(thread, leaf, orr_new(thread, &type_leaf));
+                cr_assert(leaf.ref);
+                payload_set(leaf.ref, i);
+                struct odd *const odd = (struct odd *)last.ref;
+                orr_set_slot(thread, last.ref, &odd->first, next.ref);
+                orr_set_slot(thread, last.ref, &odd->second, leaf.ref);
+                for (uint32_t k = 0; k < more; k++)
+                    orr_set_slot(thread, last.ref, &odd->rest[4 - k], next.ref);
+                orr_own_set(&last, orr_take(&next));
+            }
+            struct odd *const odd = (struct odd *)last.ref;
+            orr_set_slot(thread, last.ref, &odd->first, first.ref);
+            root_put(thread, &root, orr_take(&first));
+        }
+        expect_live(&world, 2 * COUNT - 1, "a ring of odd objects");
+        {
+            ORR_OWN(thread, held, root_load(thread, &root));
+            const struct odd *const odd = (const struct odd *)held.ref;
+            cr_assert(odd->before == UINT64_MAX && odd->between == UINT64_MAX &&
+                      odd->after == UINT64_MAX && odd->more == more);
+        }
+        root_put(thread, &root, NULL);
+        expect_live(&world, 0, "no odd object");
+        if (!is_complete(options->collector))
+            break;
+    }
+    orr_root_remove(world.heap, &root);
+    world_close(&world);
+}
+
+/* --- destroy callbacks ------------------------------------------------------------------------------ */
+
+static struct orr_object *
+new_mourned(struct orr_thread *thread, uint64_t id, enum habit habit)
+{
+    struct orr_object *const object = orr_new(thread, &type_mourned);
+    struct mourned *const mourned = (struct mourned *)object;
+    cr_assert(mourned);
+    mourned->payload.id = id;
+    mourned->habit = habit;
+    return object;
+}
+
+/* Links count mourned objects into a chain or a ring, held by the root. */
+static void
+link_mourned(struct orr_thread *thread, struct orr_root *root, uint32_t count, bool closed,
+             enum habit habit)
+{
+    ORR_OWN(thread, first, new_mourned(thread, 1, habit));
+    ORR_OWN(thread, last, orr_get_slot(thread, &(struct orr_slot){(uintptr_t)first.ref}));
+    for (uint32_t i = 2; i <= count; i++) {
+        ORR_OWN(thread, next, new_mourned(thread, i, habit));
+        orr_set(thread, last.ref, 0, next.ref);
+        orr_own_set(&last, orr_take(&next));
+    }
+    if (closed)
+        orr_set(thread, last.ref, 1, first.ref); /* slot 1: CUTS does not open the ring */
+    root_put(thread, root, orr_take(&first));
+}
+
+static void
+expect_destroyed(struct world *world, uint64_t count, const char *what)
+{
+    cr_assert_eq(orr_load_relaxed(&destroyed), count, "%s, %s: %llu destroyed", world_name(world),
+                 what, (unsigned long long)orr_load_relaxed(&destroyed));
+    cr_assert_eq(orr_load_relaxed(&destroyed_ids), count * (count + 1) / 2, "%s, %s",
+                 world_name(world), what);
+    orr_store_relaxed(&destroyed, 0);
+    orr_store_relaxed(&destroyed_ids, 0);
+}
+
+static void
+try_destroy(const struct orr_heap_options *options)
+{
+    enum { COUNT = 100 };
+    struct world world = open_with_types(options);
+    struct orr_thread *const thread = world.thread;
+    struct orr_root root;
+    orr_root_add(world.heap, &root);
+    orr_root_add(world.heap, &keepsakes[RELEASES]);
+    for (unsigned habit = 0; habit < HABITS; habit++)
+        for (unsigned closed = 0; closed < 2; closed++) {
+            link_mourned(thread, &root, COUNT, closed, (enum habit)habit);
+            if (habit == RELEASES) {
+                ORR_OWN(thread, keepsake, orr_new(thread, &type_node));
+                cr_assert(keepsake.ref);
+                payload_set(keepsake.ref, 0);
+                root_put(thread, &keepsakes[RELEASES], orr_take(&keepsake));
+            }
+            expect_live(&world, COUNT + (habit == RELEASES), "mourned objects");
+            cr_assert_eq(orr_load_relaxed(&destroyed), 0);
+            root_put(thread, &root, NULL);
+            if (ORR_COUNTED && !closed)
+                expect_destroyed(&world, COUNT, "a chain, at once");
+            expect_live(&world, 0, "mourned objects dropped");
+            if (closed && !is_complete(options->collector))
+                goto leaked;
+            if (!(ORR_COUNTED && !closed))
+                expect_destroyed(&world, COUNT, closed ? "a ring" : "a chain");
+            expect_live(&world, 0, "what callbacks left behind");
+        }
+leaked:
+    root_put(thread, &keepsakes[RELEASES], NULL);
+    orr_root_remove(world.heap, &keepsakes[RELEASES]);
+    orr_root_remove(world.heap, &root);
+    world_close(&world);
+}
+
+/* The same, collecting and verifying at every allocation, those of the callbacks too. */
+static void
+try_destroy_under_stress(const struct orr_heap_options *options)
+{
+    struct orr_heap_options stress = *options;
+    stress.stress_every = 1;
+    try_destroy(&stress);
+}
+
+#define COLLECTOR(collector, summary)                                                              \
+    Test(types_array, collector)                                                                   \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, try_arrays);                              \
+    }                                                                                              \
+    Test(types_size, collector)                                                                    \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, try_sizes);                               \
+    }                                                                                              \
+    Test(types_odd, collector)                                                                     \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, try_odd);                                 \
+    }                                                                                              \
+    Test(types_destroy, collector)                                                                 \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, try_destroy);                             \
+    }                                                                                              \
+    Test(types_destroy_stress, collector)                                                          \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, try_destroy_under_stress);                \
+    }
+#include "collectors/list.def"
+#undef COLLECTOR
