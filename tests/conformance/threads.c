@@ -111,6 +111,12 @@ try_graph_of_builder(struct world *world, const struct graph *graph, const char 
         orr_block_leave(world->thread);
     }
     world_verify(world, true);
+    struct orr_heap_totals totals;
+    orr_heap_totals(world->heap, &totals);
+    if (world->heap->rc->has_owner && graph->nodes)
+        cr_assert(totals.merge_queued != 0 && totals.merged != 0 && totals.rc_shared != 0,
+                  "%s, %s: owned by one, dropped by another, and never merged", world_name(world),
+                  name);
     planted_close(&planted, world);
     free(alive);
 }

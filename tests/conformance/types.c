@@ -30,7 +30,7 @@ trace_odd(struct orr_object *object, orr_visit_slot *visit, void *argument)
 }
 
 /* What a destroy callback does with the dying object. */
-enum habit { WATCHES, RELEASES, ALLOCATES, CUTS, HABITS };
+enum habit { WATCHES, RELEASES, ALLOCATES, CUTS, HABITS, BLOCKS };
 
 struct mourned {
     struct orr_object header;
@@ -39,9 +39,10 @@ struct mourned {
     uint64_t habit;
 };
 
-static _Atomic(uint64_t) destroyed;       /* calls */
-static _Atomic(uint64_t) destroyed_ids;   /* sum of the ids they saw */
-static struct orr_root keepsakes[HABITS]; /* what RELEASES lets go of */
+static _Atomic(uint64_t) destroyed;             /* calls */
+static _Atomic(uint64_t) destroyed_ids;         /* sum of the ids they saw */
+static struct orr_root keepsakes[HABITS];       /* what RELEASES lets go of */
+static _Atomic(uint32_t) is_blocked, may_go_on; /* BLOCKS: between the callback and the test */
 
 static void destroy_mourned(struct orr_thread *thread, struct orr_object *object);
 
@@ -84,6 +85,14 @@ destroy_mourned(struct orr_thread *thread, struct orr_object *object)
     }
     case CUTS:
         orr_set(thread, object, 0, NULL);
+        break;
+    case BLOCKS:
+        orr_block_enter(thread);
+        orr_store_release(&is_blocked, 1);
+        orr_wake_all(&is_blocked);
+        while (orr_load_acquire(&may_go_on) == 0)
+            orr_park(&may_go_on, 0, 10000000);
+        orr_block_leave(thread);
         break;
     default:
         break;
@@ -341,6 +350,81 @@ try_destroy_under_stress(const struct orr_heap_options *options)
     try_destroy(&stress);
 }
 
+/* --- a callback that takes its time ------------------------------------------------------------------- */
+
+struct mourner {
+    struct world *world;
+    struct orr_root *root;
+};
+
+/* Drops a chain whose second object's callback blocks: the cascade stands still half-way. */
+static void *
+drop_and_block(void *argument)
+{
+    const struct mourner *const mourner = argument;
+    struct orr_thread *thread;
+    struct orr_error error;
+    cr_assert_eq(orr_thread_attach(mourner->world->heap, &thread, &error), ORR_OK);
+    {
+        ORR_OWN(thread, rest, orr_new(thread, &type_node)); /* outlives the callback by a local */
+        cr_assert(rest.ref);
+        payload_set(rest.ref, 100);
+        ORR_OWN(thread, last, new_mourned(thread, 3, WATCHES));
+        ORR_OWN(thread, middle, new_mourned(thread, 2, BLOCKS));
+        ORR_OWN(thread, first, new_mourned(thread, 1, WATCHES));
+        ORR_OWN(thread, aside, new_mourned(thread, 4, WATCHES));
+        orr_set(thread, first.ref, 1, middle.ref);
+        orr_set(thread, first.ref, 0, aside.ref);
+        orr_set(thread, middle.ref, 0, last.ref);
+        orr_set(thread, middle.ref, 1, rest.ref);
+        orr_set(thread, last.ref, 0, rest.ref);
+        orr_release(thread, orr_take(&aside));
+        orr_release(thread, orr_take(&last));
+        orr_release(thread, orr_take(&middle));
+        root_put(thread, mourner->root, orr_take(&first));
+        root_put(thread, mourner->root, NULL); /* counted: blocks in here */
+        payload_check(mourner->world, rest.ref);
+    }
+    orr_thread_detach(thread);
+    return NULL;
+}
+
+/* Meanwhile others stop the world, verify it and collect. */
+static void
+try_blocking_destroy(const struct orr_heap_options *options)
+{
+    if (!ORR_COUNTED)
+        return; /* there callbacks run inside a collection, and collections do not overlap */
+    struct world world = open_with_types(options);
+    struct orr_root root;
+    struct mourner mourner = {&world, &root};
+    struct orr_os_thread thread;
+    orr_store_relaxed(&is_blocked, 0);
+    orr_store_relaxed(&may_go_on, 0);
+    orr_root_add(world.heap, &root);
+    cr_assert(orr_os_thread_start(&thread, drop_and_block, &mourner, 0));
+    orr_block_enter(world.thread);
+    while (orr_load_acquire(&is_blocked) == 0)
+        orr_park(&is_blocked, 0, 10000000);
+    orr_block_leave(world.thread);
+    for (uint32_t i = 0; i < 3; i++) {
+        orr_settle(world.thread);
+        world_verify(&world, false);
+        ORR_OWN(world.thread, node, orr_new(world.thread, &type_node)); /* takes what was freed */
+        cr_assert(node.ref);
+        orr_set(world.thread, node.ref, 0, node.ref);
+    }
+    orr_store_release(&may_go_on, 1);
+    orr_wake_all(&may_go_on);
+    orr_block_enter(world.thread);
+    orr_os_thread_join(&thread);
+    orr_block_leave(world.thread);
+    expect_live(&world, 0, "after the callback");
+    expect_destroyed(&world, 4, "each once");
+    orr_root_remove(world.heap, &root);
+    world_close(&world);
+}
+
 #define COLLECTOR(collector, summary)                                                              \
     Test(types_array, collector)                                                                   \
     {                                                                                              \
@@ -357,6 +441,10 @@ try_destroy_under_stress(const struct orr_heap_options *options)
     Test(types_destroy, collector)                                                                 \
     {                                                                                              \
         for_each_heap(orr_collector_find(#collector), 1, try_destroy);                             \
+    }                                                                                              \
+    Test(types_destroy_blocks, collector)                                                          \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 2, try_blocking_destroy);                    \
     }                                                                                              \
     Test(types_destroy_stress, collector)                                                          \
     {                                                                                              \
