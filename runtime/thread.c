@@ -154,12 +154,12 @@ orr_thread_detach(struct orr_thread *thread)
                 thread->id);
     orr_poll_slow(thread);
     heap->rc->cascade(thread, 0);
-    /* From here on nobody may queue for this thread; what dies by its own hand still dies. */
+    /* From here on nobody may queue for this thread, and it counts nothing any more. */
     if (heap->rc->detach)
         heap->rc->detach(thread);
     else
         orr_owner_unregister(thread);
-    heap->rc->cascade(thread, 0);
+    orr_assert(!thread->dead);
     thread->finishing = true;
     if (heap->collector->thread_detach)
         heap->collector->thread_detach(thread);
