@@ -23,7 +23,6 @@ enum {
 #define SECONDS_LEAST 0.03
 #define SECONDS_MOST 5.0
 #define SHARE_MEASURED 0.55 /* of a run's time; the rest is warm-up, building, settling, starting */
-#define TIMEOUT_NS UINT64_C(60000000000)
 #define HEAP_LIMIT                                                                                 \
     "4Gi" /* counting alone leaks what it cannot free: that must not take the machine */
 
@@ -269,7 +268,7 @@ run_cell(struct orr_quickstart *quickstart, const struct orr_quickstart_options 
         return ORR_OK; /* it would fail again, at the cost of the others' time */
     build_command(&command, quickstart, options, cell);
     enum orr_status status =
-        orr_child_run(command.argv, TIMEOUT_NS, OUTPUT_BYTES_MAX, &child, error);
+        orr_child_run(command.argv, options->timeout_ns, OUTPUT_BYTES_MAX, &child, error);
     if (status != ORR_OK)
         return status;
     status = orr_child_verdict(&child, &verdict);

@@ -54,6 +54,7 @@ struct orr_quickstart_options {
     bool is_quick;        /* two rounds, whatever time is left */
     const char *workload; /* this one alone; null: all */
     const char *program;  /* what runs a cell: this program */
+    uint64_t timeout_ns;  /* of a run */
     bool shows_progress;
 };
 

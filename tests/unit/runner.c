@@ -225,10 +225,10 @@ Test(runner, collections_are_recorded_with_their_cause)
             continue;
         struct trial trial = run((struct orr_run_request){.strategy = "atomic",
                                                           .collector = orr_collectors[i]->name,
-                                                          .stress = "20000",
+                                                          .stress = "2000",
                                                           .verify = true,
                                                           .threads = "2",
-                                                          .operations = "20000"});
+                                                          .operations = "3000"});
         cr_assert_eq(trial.result->status, ORR_OK, "%s: %s", orr_collectors[i]->name,
                      trial.result->error.message);
         const json_t *const collections = find(&trial, "collections");
