@@ -17,6 +17,10 @@
  * The including file defines, before:
  *   static inline bool drop(struct orr_thread *, struct orr_object *);
  *       drops one reference; true if the object died of it and is marked dying (mark_dying below)
+ *   static inline enum drop_outcome drop_quickly(struct orr_thread *, struct orr_object *);
+ *       the same for the common cases; UNDECIDED, and nothing changed, where it takes a call
+ * The list's head is in a register while the common cases last; before a call it is put where others, who
+ * may look while the call waits at a safepoint, expect it.
  *
  * Threads: the owner of the worklist, or somebody who works for it while it stands still.
  */
@@ -32,6 +36,8 @@ enum {
     CASCADE_NOTED = 256,   /* about as many deaths as two readings of the clock are worth, times 20 */
     CASCADE_PREFETCHED = 4 /* references of a dying child that are fetched ahead */
 };
+
+enum drop_outcome { UNDECIDED, LIVED, DIED_UNMARKED };
 
 /* Whether the object's claims mean that it is in a candidate buffer. */
 static inline bool
@@ -60,8 +66,11 @@ prefetch_references(struct orr_object *object)
         return;
     uint32_t count = layout.references < CASCADE_PREFETCHED ? layout.references : CASCADE_PREFETCHED;
     struct orr_slot *slots = (struct orr_slot *)(object + 1);
-    for (uint32_t i = 0; i < count; i++)
-        __builtin_prefetch(orr_slot_peek(&slots[i]), 1);
+    for (uint32_t i = 0; i < count; i++) {
+        struct orr_object *target = orr_slot_peek(&slots[i]);
+        if (target) /* fetching address 0 costs a walk of the page table */
+            __builtin_prefetch(target, 1);
+    }
 }
 
 static inline void
@@ -72,8 +81,9 @@ link_dead(struct orr_thread *thread, struct orr_object *object)
 }
 
 static inline bool drop(struct orr_thread *thread, struct orr_object *object);
+static inline enum drop_outcome drop_quickly(struct orr_thread *thread, struct orr_object *object);
 
-static inline __attribute__((always_inline)) void
+static void
 drop_slot(struct orr_slot *slot, void *thread)
 {
     struct orr_object *child = orr_slot_peek(slot);
@@ -91,45 +101,76 @@ tell_freed(struct orr_thread *thread, uint64_t *untold)
     *untold = 0;
 }
 
-/* Drops what the dead object held and gives its cell back. untold: deaths not yet in the counters. */
-static inline __attribute__((always_inline)) void
-bury(struct orr_thread *thread, struct orr_object *object, uint64_t *untold)
+/* Drops what the dead object held and gives its cell back, whatever its type and flags and whoever wants to
+ * know. untold: deaths not yet in the counters. */
+static __attribute__((noinline)) void
+bury_odd(struct orr_thread *thread, struct orr_object *object, uint64_t *untold)
 {
     struct orr_layout layout = orr_layout_of(object);
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
-    if (__builtin_expect(layout.flags & ORR_LAYOUT_DESTROY, 0) && !(flags & ORR_FLAG_DESTROYED)) {
+    if ((layout.flags & ORR_LAYOUT_DESTROY) && !(flags & ORR_FLAG_DESTROYED)) {
         tell_freed(thread, untold);
         flags = orr_destroy_slow(thread, object);
     }
     orr_object_trace(object, layout, drop_slot, thread);
+    orr_emptied_slow(thread, object, flags);
+}
+
+/* The same for objects without peculiarities; `head` is the worklist, and what it has become is returned. */
+static inline __attribute__((always_inline)) struct orr_object *
+bury(struct orr_thread *thread, struct orr_object *object, struct orr_object *head,
+     uint64_t *untold)
+{
+    struct orr_layout layout = orr_layout_of(object);
+    uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
     if (__builtin_expect((flags & ~(ORR_FLAG_DYING | ORR_FLAG_PUBLISHED)) |
-                             (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)) |
-                             (layout.flags & ORR_LAYOUT_ARRAY),
-                         0))
-        orr_emptied_slow(thread, object, flags);
-    else
-        orr_cell_put(thread, object, layout.class, layout.bytes);
+                             (layout.flags & (ORR_LAYOUT_ODD | ORR_LAYOUT_DESTROY)) |
+                             (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)),
+                         0)) {
+        thread->dead = head;
+        bury_odd(thread, object, untold);
+        return thread->dead;
+    }
+    struct orr_slot *slot = (struct orr_slot *)(object + 1), *end = slot + layout.references;
+    for (; slot != end; slot++) {
+        struct orr_object *child = orr_slot_peek(slot);
+        if (!child)
+            continue;
+        enum drop_outcome outcome = drop_quickly(thread, child);
+        if (outcome == DIED_UNMARKED) {
+            prefetch_references(child);
+            orr_store_relaxed(&child->counts, (uint64_t)head); /* relaxed: ours alone */
+            head = child;
+        } else if (__builtin_expect(outcome == UNDECIDED, 0)) {
+            thread->dead = head;
+            drop_slot(slot, thread);
+            head = thread->dead;
+        }
+    }
+    orr_cell_put(thread, object, layout.class, layout.bytes);
+    return head;
 }
 
 /* Empties the worklist, or `slice` objects of it. */
 static __attribute__((noinline)) void
 empty_worklist(struct orr_thread *thread, uint64_t slice)
 {
-    uint64_t buried = 0, untold = 0, noted_ns = 0;
+    uint64_t buried = 0, untold = 0, noted_ns = 0, most = slice ? slice : UINT64_MAX;
     thread->cascading = true;
-    struct orr_object *object;
-    while ((object = thread->dead) != NULL && (slice == 0 || buried < slice)) {
-        thread->dead = orr_cell_next(object);
-        bury(thread, object, &untold);
+    struct orr_object *head = thread->dead;
+    while (head && buried < most) {
+        struct orr_object *object = head;
+        head = bury(thread, object, orr_cell_next(object), &untold);
         untold++;
         if (__builtin_expect(++buried == CASCADE_NOTED, 0))
             noted_ns = orr_clock_ns();
     }
+    thread->dead = head;
     thread->cascading = false;
     tell_freed(thread, &untold);
     if (__builtin_expect(noted_ns != 0, 0))
         orr_pause_note(thread, ORR_PAUSE_CASCADE, noted_ns);
-    if (__builtin_expect(thread->dead != NULL, 0))
+    if (__builtin_expect(head != NULL, 0))
         orr_attention_set(thread, ORR_ATTENTION_CASCADE);
 }
 

@@ -61,6 +61,29 @@ is_ours_alone(const struct orr_object *object, uint32_t count)
            !(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) && !orr_is_immortal(object);
 }
 
+/* Held once, in no candidate buffer: dead by our looking away. */
+static inline bool
+dies_unclaimed(const struct orr_thread *thread, const struct orr_object *object, uint32_t count)
+{
+    return count == ((uint32_t)thread->birth_unclaimed | 1) && !ORR_IS_CHECKED &&
+           is_ours_alone(object, count);
+}
+
+static inline enum drop_outcome
+drop_quickly(struct orr_thread *thread, struct orr_object *object)
+{
+    /* sync:last-release  acquire: if ours is the only reference, what every earlier holder wrote. Otherwise
+     * it only chooses the path; see rc_atomic.h */
+    uint32_t count = orr_load_acquire(&object->count);
+    if (dies_unclaimed(thread, object, count))
+        return DIED_UNMARKED;
+    if ((int32_t)count <= 1)
+        return UNDECIDED;
+    /* Not by subtraction: a zero here would have to be settled by a call, and there is no way back. */
+    /* sync:last-release  release: our writes come before the death of the object */
+    return orr_cas_weak_release(&object->count, &count, count - 1) ? LIVED : UNDECIDED;
+}
+
 static inline bool
 drop(struct orr_thread *thread, struct orr_object *object)
 {

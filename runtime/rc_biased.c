@@ -309,14 +309,26 @@ dies_untouched(const struct orr_thread *thread, const struct orr_object *object)
            orr_load_acquire(&object->shared) == (uint32_t)(thread->birth_unclaimed >> 32);
 }
 
+static inline enum drop_outcome
+drop_quickly(struct orr_thread *thread, struct orr_object *object)
+{
+    if (__builtin_expect(!orr_rc_biased_is_mine(thread, object), 0))
+        return UNDECIDED;
+    uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: owner's own word */
+    if (left == (uint32_t)thread->birth_unclaimed && dies_untouched(thread, object))
+        return DIED_UNMARKED;
+    if ((int32_t)left <= 0)
+        return UNDECIDED;
+    orr_store_relaxed(&object->count, left); /* relaxed: owner's own word */
+    return LIVED;
+}
+
 static inline bool
 drop(struct orr_thread *thread, struct orr_object *object)
 {
     if (__builtin_expect(orr_rc_biased_is_mine(thread, object), 1)) {
         uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: owner's own word */
-        if (left == (uint32_t)thread->birth_unclaimed && dies_untouched(thread, object))
-            return true;
-        orr_store_relaxed(&object->count, left); /* relaxed: owner's own word */
+        orr_store_relaxed(&object->count, left);
         return (int32_t)left <= 0 && settle_count(thread, object, left);
     }
     if (orr_is_immortal(object))

@@ -32,13 +32,23 @@ dies_unclaimed(const struct orr_thread *thread, const struct orr_object *object,
     return left == (uint32_t)thread->birth_unclaimed && !ORR_IS_CHECKED && !orr_is_immortal(object);
 }
 
+static inline enum drop_outcome
+drop_quickly(struct orr_thread *thread, struct orr_object *object)
+{
+    uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: one thread */
+    if (dies_unclaimed(thread, object, left))
+        return DIED_UNMARKED;
+    if ((int32_t)left <= 0)
+        return UNDECIDED;
+    orr_store_relaxed(&object->count, left); /* relaxed: one thread */
+    return LIVED;
+}
+
 static inline bool
 drop(struct orr_thread *thread, struct orr_object *object)
 {
     uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: one thread */
-    if (dies_unclaimed(thread, object, left))
-        return true;
-    orr_store_relaxed(&object->count, left); /* relaxed: one thread */
+    orr_store_relaxed(&object->count, left);
     return (int32_t)left <= 0 && settle_count(thread, object, left);
 }
 
