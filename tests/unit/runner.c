@@ -89,6 +89,11 @@ Test(runner, the_window_of_a_timed_run_is_as_long_as_was_asked)
     cr_assert(seconds < 1.0, "%g", seconds); /* the machine may be busy */
     const uint64_t warm_ns = trial.result->window_start_ns - trial.result->start_ns;
     cr_assert(warm_ns >= 100000000);
+    /* One latency per operation of the window, and none of the warm-up, which is half as long. */
+    const double latencies = number(&trial, "latency_ns", "count");
+    const double operations = number(&trial, NULL, "operations");
+    cr_assert(latencies < 1.2 * operations && latencies > 0.8 * operations, "%g latencies of %g",
+              latencies, operations);
     drop(&trial);
 }
 
@@ -199,6 +204,17 @@ Test(runner, over_the_heap_limit_the_record_says_so_and_claims_no_speed)
     drop(&trial);
 }
 
+Test(runner, a_run_by_operations_that_ends_early_claims_no_speed_either)
+{
+    struct trial trial = run((struct orr_run_request){
+        .collector = "none", .heap_limit = "4Mi", .operations = "10000000"});
+    cr_assert_eq(trial.result->status, ORR_OUT_OF_MEMORY);
+    cr_assert_null(find(&trial, "throughput_ops_per_s"));
+    cr_assert_null(find(&trial, "operations"));
+    cr_assert_not_null(find(&trial, "pause_ns")); /* what it waited for was measured */
+    drop(&trial);
+}
+
 Test(runner, a_heap_too_small_to_build_on_is_over_the_limit_too)
 {
     struct trial trial =
@@ -226,6 +242,7 @@ Test(runner, collections_are_recorded_with_their_cause)
         struct trial trial = run((struct orr_run_request){.strategy = "atomic",
                                                           .collector = orr_collectors[i]->name,
                                                           .stress = "2000",
+                                                          .trigger = "manual",
                                                           .verify = true,
                                                           .threads = "2",
                                                           .operations = "3000"});
@@ -233,6 +250,10 @@ Test(runner, collections_are_recorded_with_their_cause)
                      trial.result->error.message);
         const json_t *const collections = find(&trial, "collections");
         cr_assert(json_array_size(collections) >= 2, "%s", orr_collectors[i]->name);
+        for (size_t k = 0; k < json_array_size(collections); k++) { /* no census, no settling */
+            const json_t *const cause = json_object_get(json_array_get(collections, k), "cause");
+            cr_assert_str_eq(json_string_value(cause), "stress");
+        }
         const json_t *const first = json_array_get(collections, 0);
         cr_assert(json_is_string(json_object_get(first, "cause")));
         cr_assert(json_integer_value(json_object_get(first, "duration_ns")) > 0);
