@@ -33,8 +33,7 @@
 #include "runtime/safepoint.h"
 
 enum {
-    CASCADE_NOTED = 256,   /* about as many deaths as two readings of the clock are worth, times 20 */
-    CASCADE_PREFETCHED = 4 /* references of a dying child that are fetched ahead */
+    CASCADE_NOTED = 256 /* about as many deaths as two readings of the clock are worth, times 20 */
 };
 
 enum drop_outcome { UNDECIDED, LIVED, DIED_UNMARKED };
@@ -58,19 +57,27 @@ mark_dying(struct orr_object *object, uint8_t held)
     orr_store_relaxed(&object->flags, flags);
 }
 
+/* Fetches what a slot refers to; itself if that is nothing: fetching address 0 costs a walk of the page
+ * table. */
 static inline void
+prefetch_reference(const struct orr_slot *slot)
+{
+    const void *target = orr_slot_peek(slot);
+    __builtin_prefetch(target ? target : slot, 1);
+}
+
+/* Fetches the first references of a dying child (arrays and irregular types have none here). */
+static inline __attribute__((always_inline)) void
 prefetch_references(struct orr_object *object)
 {
-    struct orr_layout layout = orr_layout_of(object);
-    if (layout.flags & ORR_LAYOUT_ODD)
-        return;
-    uint32_t count = layout.references < CASCADE_PREFETCHED ? layout.references : CASCADE_PREFETCHED;
+    uint32_t count = orr_layout_of(object).references;
     struct orr_slot *slots = (struct orr_slot *)(object + 1);
-    for (uint32_t i = 0; i < count; i++) {
-        struct orr_object *target = orr_slot_peek(&slots[i]);
-        if (target) /* fetching address 0 costs a walk of the page table */
-            __builtin_prefetch(target, 1);
-    }
+    if (count > 0)
+        prefetch_reference(&slots[0]);
+    if (count > 1)
+        prefetch_reference(&slots[1]);
+    if (count > 2)
+        prefetch_reference(&slots[2]);
 }
 
 static inline void
@@ -93,44 +100,48 @@ drop_slot(struct orr_slot *slot, void *thread)
     }
 }
 
+/* An emptying of the worklist: what the counters do not know yet, and how long it takes. */
+struct cascade {
+    uint64_t buried, told; /* objects; those that the counter of the freed knows of */
+    uint64_t noted_ns;
+};
+
 static inline void
-tell_freed(struct orr_thread *thread, uint64_t *untold)
+tell_freed(struct orr_thread *thread, struct cascade *cascade)
 {
     orr_store_relaxed(&thread->counters.freed, /* relaxed: own statistics */
-                      orr_load_relaxed(&thread->counters.freed) + *untold);
-    *untold = 0;
+                      orr_load_relaxed(&thread->counters.freed) + cascade->buried - cascade->told);
+    cascade->told = cascade->buried;
 }
 
 /* Drops what the dead object held and gives its cell back, whatever its type and flags and whoever wants to
- * know. untold: deaths not yet in the counters. */
+ * know. */
 static __attribute__((noinline)) void
-bury_odd(struct orr_thread *thread, struct orr_object *object, uint64_t *untold)
+bury_odd(struct orr_thread *thread, struct orr_object *object)
 {
     struct orr_layout layout = orr_layout_of(object);
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
-    if ((layout.flags & ORR_LAYOUT_DESTROY) && !(flags & ORR_FLAG_DESTROYED)) {
-        tell_freed(thread, untold);
+    if ((layout.flags & ORR_LAYOUT_DESTROY) && !(flags & ORR_FLAG_DESTROYED))
         flags = orr_destroy_slow(thread, object);
-    }
     orr_object_trace(object, layout, drop_slot, thread);
     orr_emptied_slow(thread, object, flags);
 }
 
-/* The same for objects without peculiarities; `head` is the worklist, and what it has become is returned. */
-static inline __attribute__((always_inline)) struct orr_object *
-bury(struct orr_thread *thread, struct orr_object *object, struct orr_object *head,
-     uint64_t *untold)
+/* Whether the object, its type or the thread's hooks need bury_odd. */
+static inline bool
+is_odd(const struct orr_thread *thread, const struct orr_object *object, struct orr_layout layout)
 {
-    struct orr_layout layout = orr_layout_of(object);
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
-    if (__builtin_expect((flags & ~(ORR_FLAG_DYING | ORR_FLAG_PUBLISHED)) |
-                             (layout.flags & (ORR_LAYOUT_ODD | ORR_LAYOUT_DESTROY)) |
-                             (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)),
-                         0)) {
-        thread->dead = head;
-        bury_odd(thread, object, untold);
-        return thread->dead;
-    }
+    return (flags & ~(ORR_FLAG_DYING | ORR_FLAG_PUBLISHED)) |
+           (layout.flags & (ORR_LAYOUT_ODD | ORR_LAYOUT_DESTROY)) |
+           (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER));
+}
+
+/* bury_odd for objects without peculiarities; `head` is the worklist, and what it has become is returned. */
+static inline __attribute__((always_inline)) struct orr_object *
+bury(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout,
+     struct orr_object *head)
+{
     struct orr_slot *slot = (struct orr_slot *)(object + 1), *end = slot + layout.references;
     for (; slot != end; slot++) {
         struct orr_object *child = orr_slot_peek(slot);
@@ -147,7 +158,32 @@ bury(struct orr_thread *thread, struct orr_object *object, struct orr_object *he
             head = thread->dead;
         }
     }
+    __asm__("" : "+r"(object)); /* addresses of its fields are cheaper computed again than kept */
     orr_cell_put(thread, object, layout.class, layout.bytes);
+    return head;
+}
+
+/* Buries from `head` on until `until` objects are buried; returns what is left. */
+static inline __attribute__((always_inline)) struct orr_object *
+bury_until(struct orr_thread *thread, struct orr_object *head, struct cascade *cascade,
+           uint64_t until)
+{
+    uint64_t buried = cascade->buried;
+    while (head && buried < until) {
+        struct orr_object *object = head;
+        struct orr_layout layout = orr_layout_of(object);
+        head = orr_cell_next(object);
+        if (__builtin_expect(is_odd(thread, object, layout), 0)) {
+            thread->dead = head;
+            cascade->buried = buried;
+            tell_freed(thread, cascade); /* a callback may be a safepoint, where books are read */
+            bury_odd(thread, object);
+            head = thread->dead;
+        } else
+            head = bury(thread, object, layout, head);
+        buried++;
+    }
+    cascade->buried = buried;
     return head;
 }
 
@@ -155,21 +191,20 @@ bury(struct orr_thread *thread, struct orr_object *object, struct orr_object *he
 static __attribute__((noinline)) void
 empty_worklist(struct orr_thread *thread, uint64_t slice)
 {
-    uint64_t buried = 0, untold = 0, noted_ns = 0, most = slice ? slice : UINT64_MAX;
+    struct cascade cascade = {0};
+    uint64_t most = slice ? slice : UINT64_MAX;
     thread->cascading = true;
-    struct orr_object *head = thread->dead;
-    while (head && buried < most) {
-        struct orr_object *object = head;
-        head = bury(thread, object, orr_cell_next(object), &untold);
-        untold++;
-        if (__builtin_expect(++buried == CASCADE_NOTED, 0))
-            noted_ns = orr_clock_ns();
+    struct orr_object *head =
+        bury_until(thread, thread->dead, &cascade, most < CASCADE_NOTED ? most : CASCADE_NOTED);
+    if (__builtin_expect(head && cascade.buried < most, 0)) {
+        cascade.noted_ns = orr_clock_ns();
+        head = bury_until(thread, head, &cascade, most);
     }
     thread->dead = head;
     thread->cascading = false;
-    tell_freed(thread, &untold);
-    if (__builtin_expect(noted_ns != 0, 0))
-        orr_pause_note(thread, ORR_PAUSE_CASCADE, noted_ns);
+    tell_freed(thread, &cascade);
+    if (__builtin_expect(cascade.noted_ns != 0, 0))
+        orr_pause_note(thread, ORR_PAUSE_CASCADE, cascade.noted_ns);
     if (__builtin_expect(head != NULL, 0))
         orr_attention_set(thread, ORR_ATTENTION_CASCADE);
 }

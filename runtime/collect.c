@@ -12,6 +12,7 @@
 #include "runtime/cells.h"
 #include "runtime/collector.h"
 #include "runtime/ledger.h"
+#include "runtime/local.h"
 #include "runtime/stop.h"
 #include "runtime/verify.h"
 
@@ -283,6 +284,20 @@ orr_cell_put_slow(struct orr_thread *thread, struct orr_object *cell)
     thread->heap->kind->release(thread, cell);
 }
 
+/* The fresh object is nobody's yet but the caller's; a local of ours keeps it for a collector that wants roots.
+ */
+static void
+collect_under_stress(struct orr_thread *thread, struct orr_object *object)
+{
+    if (--thread->stress_left != 0)
+        return;
+    thread->stress_left = thread->heap->options.stress_every;
+    struct orr_own own = {.ref = object, .thread = thread, .previous = thread->locals};
+    thread->locals = &own;
+    orr_collect(thread, "stress");
+    thread->locals = own.previous;
+}
+
 void
 orr_born_slow(struct orr_thread *thread, struct orr_object *object)
 {
@@ -292,13 +307,6 @@ orr_born_slow(struct orr_thread *thread, struct orr_object *object)
     }
     if (thread->hooks & ORR_HOOK_BORN)
         thread->heap->collector->born(thread, object);
-}
-
-void
-orr_stress_slow(struct orr_thread *thread)
-{
-    if (--thread->stress_left != 0)
-        return;
-    thread->stress_left = thread->heap->options.stress_every;
-    orr_collect(thread, "stress");
+    if (thread->hooks & ORR_HOOK_STRESS)
+        collect_under_stress(thread, object);
 }

@@ -10,8 +10,7 @@ void orr_candidates_check(struct orr_thread *thread);
 /* At a safepoint where collecting is allowed: collects if the trigger says so. */
 void orr_collect_if_due(struct orr_thread *thread);
 
-/* The rare halves of allocation: counts down to a stress collection; shows a birth to ledger and hook. */
-void orr_stress_slow(struct orr_thread *thread);
+/* The rare half of a birth: shows it to ledger and hook, counts down to a stress collection. */
 void orr_born_slow(struct orr_thread *thread, struct orr_object *object);
 
 /* The thresholds a heap starts with. */

@@ -115,13 +115,13 @@ orr_own_set(struct orr_own *own, struct orr_object *value)
 static inline struct orr_object *
 orr_birth(struct orr_thread *thread, struct orr_object *object, const struct orr_type *type)
 {
-    uint64_t unclaimed = orr_type_is_green(type) ? 0 : thread->birth_unclaimed;
+    uint64_t counts = orr_type_is_green(type) ? thread->birth_counts_green : thread->birth_counts;
     /* relaxed, all: nobody else can see the object yet; the store that publishes it is a release */
     orr_store_relaxed(&object->birth, thread->birth_owner | (uint64_t)*type->index << 32);
-    orr_store_relaxed(&object->counts, thread->birth_count | unclaimed);
+    orr_store_relaxed(&object->counts, counts);
     orr_store_relaxed(&thread->counters.allocated,
                       orr_load_relaxed(&thread->counters.allocated) + 1);
-    if (__builtin_expect(thread->hooks & (ORR_HOOK_BORN | ORR_HOOK_LEDGER), 0))
+    if (__builtin_expect(thread->hooks & (ORR_HOOK_BORN | ORR_HOOK_LEDGER | ORR_HOOK_STRESS), 0))
         orr_born_slow(thread, object);
     return object;
 }
@@ -131,8 +131,6 @@ orr_birth(struct orr_thread *thread, struct orr_object *object, const struct orr
 static inline struct orr_object *
 orr_new(struct orr_thread *thread, const struct orr_type *type)
 {
-    if (__builtin_expect(thread->hooks & ORR_HOOK_STRESS, 0))
-        orr_stress_slow(thread);
     struct orr_object *object = orr_cell_take(thread, type->bytes);
     if (__builtin_expect(!object, 0))
         return NULL;
@@ -145,8 +143,6 @@ static inline struct orr_object *
 orr_new_array(struct orr_thread *thread, const struct orr_type *type, uint32_t length,
               uint32_t raw_bytes)
 {
-    if (__builtin_expect(thread->hooks & ORR_HOOK_STRESS, 0))
-        orr_stress_slow(thread);
     size_t bytes = orr_array_bytes(length, raw_bytes);
     struct orr_array *array = (struct orr_array *)orr_cell_take(thread, bytes);
     if (__builtin_expect(!array, 0))

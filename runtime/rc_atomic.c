@@ -55,10 +55,10 @@ drop_unclaimed(struct orr_thread *thread, struct orr_object *object)
 static inline bool
 is_ours_alone(const struct orr_object *object, uint32_t count)
 {
-    /* relaxed, both: who published the object held it, and its release is before our acquire of count;
-     * immortal is one-way */
+    /* relaxed: who published the object held it, and its release is before our acquire of count. (No
+     * immortal comes here but by 2^30 releases that nobody retained for.) */
     return (count & ORR_COUNT_MASK) == 1 &&
-           !(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) && !orr_is_immortal(object);
+           !(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED);
 }
 
 /* Held once, in no candidate buffer: dead by our looking away. */

@@ -25,18 +25,19 @@ settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left
     return true;
 }
 
-/* The most common death: never claimed, and so nothing to mark. */
+/* The most common death: never claimed, and so nothing to mark. (No immortal comes here but by 2^30 releases
+ * that nobody retained for.) */
 static inline bool
-dies_unclaimed(const struct orr_thread *thread, const struct orr_object *object, uint32_t left)
+dies_unclaimed(const struct orr_thread *thread, uint32_t left)
 {
-    return left == (uint32_t)thread->birth_unclaimed && !ORR_IS_CHECKED && !orr_is_immortal(object);
+    return left == (uint32_t)thread->birth_unclaimed && !ORR_IS_CHECKED;
 }
 
 static inline enum drop_outcome
 drop_quickly(struct orr_thread *thread, struct orr_object *object)
 {
     uint32_t left = orr_load_relaxed(&object->count) - 1; /* relaxed: one thread */
-    if (dies_unclaimed(thread, object, left))
+    if (dies_unclaimed(thread, left))
         return DIED_UNMARKED;
     if ((int32_t)left <= 0)
         return UNDECIDED;
@@ -55,7 +56,7 @@ drop(struct orr_thread *thread, struct orr_object *object)
 void
 orr_rc_plain_released(struct orr_thread *thread, struct orr_object *object, uint32_t left)
 {
-    if (dies_unclaimed(thread, object, left) || settle_count(thread, object, left))
+    if (dies_unclaimed(thread, left) || settle_count(thread, object, left))
         die(thread, object);
 }
 

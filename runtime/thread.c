@@ -24,12 +24,13 @@ set_birth(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     thread->birth_owner = heap->rc->has_owner ? thread->id : 0;
-    thread->birth_count = heap->rc->birth_count;
     thread->birth_unclaimed = 0;
     if (heap->wants_candidates)
         thread->birth_unclaimed =
             ORR_UNCLAIMED |
             (heap->rc->has_owner ? (uint64_t)ORR_SHARED_UNCLAIMED << 32 : 0);
+    thread->birth_counts = heap->rc->birth_count | thread->birth_unclaimed;
+    thread->birth_counts_green = heap->rc->birth_count;
     thread->hooks = heap->collector->hooks;
     thread->stress_left = heap->options.stress_every;
     if (heap->options.stress_every)

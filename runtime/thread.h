@@ -74,8 +74,9 @@ struct orr_thread {
     bool cascading;             /* the worklist below is being emptied further up this stack */
     bool finishing;             /* detach has begun */
     uint32_t birth_owner;       /* owner field of a fresh object: id or 0 */
-    uint32_t birth_count;       /* 1, or 0 where nothing is counted */
     uint64_t birth_unclaimed;   /* counts bits of a fresh object that may become a candidate; or 0 */
+    uint64_t birth_counts;      /* counts of such an object: the above and its first reference */
+    uint64_t birth_counts_green; /* counts of one that cannot be on a cycle */
     struct orr_object *dead;    /* worklist: dead objects whose references are not yet dropped */
     struct orr_object *destroying; /* off the worklist, still whole: its type's destroy runs */
     struct orr_own *locals;     /* linked locals, newest first; only where locals are linked */
