@@ -19,6 +19,9 @@ struct orr_loops {
     const char *strategy;
     bool is_rooted; /* locals are linked */
 
+    /* Registers the types; before everything else. */
+    enum orr_status (*prepare)(struct orr_error *error);
+
     /* Counted; null without memory. A list is in the order of allocation. */
     struct orr_object *(*make_cell)(struct orr_thread *thread);
     struct orr_object *(*make_node)(struct orr_thread *thread);

@@ -83,54 +83,81 @@ orr_rival_malloc_is_jemalloc(void)
 
 /* --- trees ------------------------------------------------------------------------------------------ */
 
-struct tree {
-    struct tree *left, *right;
+struct bare_tree {
+    struct bare_tree *left, *right;
 };
 
-static struct tree *
-build(uint32_t depth)
+struct object_tree {
+    uint64_t header[2];
+    struct object_tree *left, *right;
+};
+
+static inline void
+fill_bare(struct bare_tree *tree)
 {
-    struct tree *tree = mi_malloc(sizeof *tree);
-    orr_require(tree, "a rival has no memory");
-    tree->left = depth > 0 ? build(depth - 1) : NULL;
-    tree->right = depth > 0 ? build(depth - 1) : NULL;
-    return tree;
+    (void)tree;
 }
 
-static uint64_t
-count(const struct tree *tree)
+static inline void
+fill_object(struct object_tree *tree)
 {
-    return tree->left ? 1 + count(tree->left) + count(tree->right) : 1;
+    tree->header[0] = UINT64_C(1) << 32;
+    tree->header[1] = 1;
 }
 
-static void
-drop(struct tree *tree)
-{
-    if (tree->left) {
-        drop(tree->left);
-        drop(tree->right);
+/* The program once for each node. */
+#define DEFINE_TREES(kind)                                                                         \
+    static struct kind##_tree *build_##kind(uint32_t depth)                                        \
+    {                                                                                              \
+        struct kind##_tree *tree = mi_malloc(sizeof *tree);                                        \
+        orr_require(tree, "a rival has no memory");                                                \
+        fill_##kind(tree);                                                                         \
+        tree->left = depth > 0 ? build_##kind(depth - 1) : NULL;                                   \
+        tree->right = depth > 0 ? build_##kind(depth - 1) : NULL;                                  \
+        return tree;                                                                               \
+    }                                                                                              \
+    static uint64_t count_##kind(const struct kind##_tree *tree)                                   \
+    {                                                                                              \
+        return tree->left ? 1 + count_##kind(tree->left) + count_##kind(tree->right) : 1;          \
+    }                                                                                              \
+    static void drop_##kind(struct kind##_tree *tree)                                              \
+    {                                                                                              \
+        if (tree->left) {                                                                          \
+            drop_##kind(tree->left);                                                               \
+            drop_##kind(tree->right);                                                              \
+        }                                                                                          \
+        mi_free(tree);                                                                             \
+    }                                                                                              \
+    static uint64_t run_##kind(uint32_t depth)                                                     \
+    {                                                                                              \
+        struct kind##_tree *tree = build_##kind(depth);                                            \
+        uint64_t nodes = count_##kind(tree);                                                       \
+        drop_##kind(tree);                                                                         \
+        return nodes;                                                                              \
+    }                                                                                              \
+    static uint64_t run_all_##kind(uint32_t depth_most)                                            \
+    {                                                                                              \
+        uint64_t nodes = run_##kind(depth_most + 1);                                               \
+        struct kind##_tree *keep = build_##kind(depth_most);                                       \
+        for (uint32_t depth = 4; depth <= depth_most; depth += 2)                                  \
+            for (uint64_t i = UINT64_C(1) << (depth_most - depth + 4); i > 0; i--)                 \
+                nodes += run_##kind(depth);                                                        \
+        nodes += count_##kind(keep);                                                               \
+        drop_##kind(keep);                                                                         \
+        return nodes;                                                                              \
     }
-    mi_free(tree);
-}
 
-static uint64_t
-build_count_drop(uint32_t depth)
+DEFINE_TREES(bare)
+DEFINE_TREES(object)
+
+uint64_t
+orr_rival_trees(uint32_t depth)
 {
-    struct tree *tree = build(depth);
-    uint64_t nodes = count(tree);
-    drop(tree);
-    return nodes;
+    return run_all_bare(depth);
 }
 
 uint64_t
-orr_rival_trees(uint32_t depth_most)
+orr_rival_trees_of_objects(uint32_t depth)
 {
-    uint64_t nodes = build_count_drop(depth_most + 1);
-    struct tree *keep = build(depth_most);
-    for (uint32_t depth = 4; depth <= depth_most; depth += 2)
-        for (uint64_t i = UINT64_C(1) << (depth_most - depth + 4); i > 0; i--)
-            nodes += build_count_drop(depth);
-    nodes += count(keep);
-    drop(keep);
-    return nodes;
+    return run_all_object(depth);
 }

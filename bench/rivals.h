@@ -27,7 +27,9 @@ const struct orr_rival *orr_rival_find(const char *name);
 bool orr_rival_malloc_is_jemalloc(void);
 
 /* The program of the workload `trees` over bare mimalloc: a node is two pointers, a tree is freed by a
- * recursive walk. Returns the nodes that were counted. */
+ * recursive walk. Returns the nodes that were counted. With objects, a node is as large as ours, and its
+ * header is written. */
 uint64_t orr_rival_trees(uint32_t depth);
+uint64_t orr_rival_trees_of_objects(uint32_t depth);
 
 #endif

@@ -27,28 +27,31 @@ static const struct orr_type link_type = {
 
 /* --- objects ---------------------------------------------------------------------------------------- */
 
-static struct orr_object *
-make(struct orr_thread *thread, const struct orr_type *type)
+static enum orr_status
+prepare(struct orr_error *error)
 {
-    return orr_type_register(type, NULL) == ORR_OK ? orr_new(thread, type) : NULL;
+    enum orr_status status = orr_type_register(&cell_type, error);
+    if (status == ORR_OK)
+        status = orr_type_register(&node_type, error);
+    return status == ORR_OK ? orr_type_register(&link_type, error) : status;
 }
 
 static struct orr_object *
 make_cell(struct orr_thread *thread)
 {
-    return make(thread, &cell_type);
+    return orr_new(thread, &cell_type);
 }
 
 static struct orr_object *
 make_node(struct orr_thread *thread)
 {
-    return make(thread, &node_type);
+    return orr_new(thread, &node_type);
 }
 
 static struct orr_object *
 make_list(struct orr_thread *thread, uint64_t nodes)
 {
-    ORR_OWN(thread, head, make(thread, &link_type));
+    ORR_OWN(thread, head, orr_new(thread, &link_type));
     struct orr_object *last = head.ref; /* held by its predecessor, which nobody writes meanwhile */
     for (uint64_t i = 1; last && i < nodes; i++) {
         struct orr_object *next = orr_new(thread, &link_type);
@@ -217,6 +220,7 @@ extern const struct orr_loops ORR_PASTE(orr_loops_, ORR_RC, ORR_ROOTED);
 const struct orr_loops ORR_PASTE(orr_loops_, ORR_RC, ORR_ROOTED) = {
     .strategy = ORR_NAME(ORR_RC),
     .is_rooted = ORR_ROOTED,
+    .prepare = prepare,
     .make_cell = make_cell,
     .make_node = make_node,
     .make_list = make_list,

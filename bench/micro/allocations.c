@@ -38,7 +38,7 @@ run_pair(struct orr_gbench_state *state, void *argument)
     const struct row *row = argument;
     struct orr_stand stand;
     bool has_memory = true;
-    if (!orr_micro_open(state, row->loops->strategy, row->heap, &stand))
+    if (!orr_micro_open(state, row->loops, row->heap, &stand))
         return;
     while (has_memory && orr_gbench_next_batch(state, ORR_MICRO_BATCH))
         has_memory = row->loops->pair(stand.thread, ORR_MICRO_BATCH) == ORR_MICRO_BATCH;
@@ -52,7 +52,7 @@ run_batch(struct orr_gbench_state *state, void *argument)
 {
     const struct row *row = argument;
     struct orr_stand stand;
-    if (!orr_micro_open(state, row->loops->strategy, row->heap, &stand))
+    if (!orr_micro_open(state, row->loops, row->heap, &stand))
         return;
     struct orr_object **objects = (struct orr_object **)held;
     /* Once outside the clock: memory that is touched for the first time is another figure. */

@@ -4,11 +4,12 @@
 #include "bench/rivals.h"
 
 bool
-orr_micro_open(struct orr_gbench_state *state, const char *strategy, const char *heap,
+orr_micro_open(struct orr_gbench_state *state, const struct orr_loops *loops, const char *heap,
                struct orr_stand *stand)
 {
     struct orr_error error;
-    if (orr_stand_open(stand, strategy, NULL, heap, &error) == ORR_OK)
+    if (loops->prepare(&error) == ORR_OK &&
+        orr_stand_open(stand, loops->strategy, NULL, heap, &error) == ORR_OK)
         return true;
     orr_gbench_error(state, error.message);
     return false;

@@ -25,7 +25,7 @@ static bool
 open_bed(struct orr_gbench_state *state, void *argument, struct bed *bed)
 {
     bed->loops = argument;
-    if (!orr_micro_open(state, bed->loops->strategy, "blocks", &bed->stand))
+    if (!orr_micro_open(state, bed->loops, "blocks", &bed->stand))
         return false;
     struct orr_thread *thread = bed->stand.thread;
     bed->node = bed->loops->make_node(thread);

@@ -17,7 +17,7 @@ void orr_micro_operations(void);
 void orr_micro_allocations(void);
 
 /* Opens a stand; false: the row has been told why it has no number. */
-bool orr_micro_open(struct orr_gbench_state *state, const char *strategy, const char *heap,
+bool orr_micro_open(struct orr_gbench_state *state, const struct orr_loops *loops, const char *heap,
                     struct orr_stand *stand);
 
 #endif
