@@ -23,8 +23,9 @@ enum {
 #define SECONDS_LEAST 0.03
 #define SECONDS_MOST 5.0
 #define SHARE_MEASURED 0.55 /* of a run's time; the rest is warm-up, building, settling, starting */
-#define HEAP_LIMIT                                                                                 \
-    "4Gi" /* counting alone leaks what it cannot free: that must not take the machine */
+/* Counting alone leaks what it cannot free: that must not take the machine. */
+#define HEAP_LIMIT "4Gi"
+#define REAL_WORKLOAD "replay" /* the heap of a real program */
 
 /* Sizes at which a round of a job, or a heap, fits into a fraction of a second; and windows long enough
  * for a large heap to be collected more than once. */
@@ -33,8 +34,8 @@ static const struct tuning {
     const char *setting; /* KEY=VALUE; null: its presets */
     double weight;       /* length of its window */
 } tunings[] = {
-    {"trees", "depth=12", 1},        {"graphs", "objects=50000", 1}, {"rings", "live=50000", 1},
-    {"counting", "pairs=200000", 1}, {"cache", "capacity=10000", 1}, {"replay", NULL, 3},
+    {REAL_WORKLOAD, NULL, 3},       {"trees", "depth=12", 1},        {"rings", "live=50000", 1},
+    {"graphs", "objects=50000", 1}, {"counting", "pairs=200000", 1}, {"cache", "capacity=10000", 1},
 };
 
 static const struct tuning *
@@ -48,7 +49,7 @@ tuning_of(const char *workload)
 }
 
 /* What the second block, of several threads, looks at, unless one workload was asked for. */
-static const char *const shared_workloads[] = {"cache", "replay"};
+static const char *const shared_workloads[] = {REAL_WORKLOAD, "cache"};
 
 /* --- layout -------------------------------------------------------------------------------------- */
 
@@ -116,19 +117,29 @@ is_shared_workload(const char *name)
     return false;
 }
 
+static bool
+is_wanted(const struct orr_quickstart_options *options, const char *workload, uint32_t threads)
+{
+    if (options->workload)
+        return strcmp(options->workload, workload) == 0;
+    return threads == 1 || is_shared_workload(workload);
+}
+
+/* The heap of a real program comes first, then the others in the order of their list. */
 static void
 add_block(struct orr_quickstart *quickstart, const struct orr_quickstart_options *options,
           uint32_t threads)
 {
     bool is_first = true;
-    for (size_t i = 0; orr_workload_entries[i].name; i++) {
-        const char *const name = orr_workload_entries[i].name;
-        if (options->workload ? strcmp(options->workload, name) != 0
-                              : threads > 1 && !is_shared_workload(name))
-            continue;
-        add_workload(quickstart, name, threads, is_first);
-        is_first = false;
-    }
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; orr_workload_entries[i].name; i++) {
+            const char *const name = orr_workload_entries[i].name;
+            const bool is_real = strcmp(name, REAL_WORKLOAD) == 0;
+            if (is_real != (pass == 0) || !is_wanted(options, name, threads))
+                continue;
+            add_workload(quickstart, name, threads, is_first);
+            is_first = false;
+        }
 }
 
 enum orr_status
@@ -208,7 +219,7 @@ build_command(struct command *command, const struct orr_quickstart *quickstart,
         snprintf(command->length, sizeof command->length, "%" PRIu64, brief_operations(cell));
     else
         snprintf(command->length, sizeof command->length, "%.3f",
-                 quickstart->window_seconds * tuning_of(cell->workload)->weight);
+                 orr_quickstart_window(quickstart, cell->workload));
     add_argument(command, options->program);
     add_argument(command, "run");
     add_argument(command, cell->workload);
@@ -321,6 +332,12 @@ run_round(struct orr_quickstart *quickstart, const struct orr_quickstart_options
     }
     quickstart->rounds++;
     return ORR_OK;
+}
+
+double
+orr_quickstart_window(const struct orr_quickstart *quickstart, const char *workload)
+{
+    return quickstart->window_seconds * tuning_of(workload)->weight;
 }
 
 static double

@@ -45,7 +45,7 @@ struct orr_quickstart {
     size_t cell_count;
     struct orr_exclusion *exclusions;
     size_t exclusion_count;
-    double window_seconds; /* of each run */
+    double window_seconds; /* of a run, but for workloads that need a longer one */
     size_t rounds;         /* done */
 };
 
@@ -69,6 +69,9 @@ void orr_quickstart_fini(struct orr_quickstart *quickstart);
 enum orr_status orr_quickstart_run(struct orr_quickstart *quickstart,
                                    const struct orr_quickstart_options *options,
                                    struct orr_error *error);
+
+/* The measuring window of the runs of a workload, seconds. */
+double orr_quickstart_window(const struct orr_quickstart *quickstart, const char *workload);
 
 /* Marks every cell whose digest is not that of the others of its workload and threads. */
 void orr_quickstart_check_digests(struct orr_quickstart *quickstart);

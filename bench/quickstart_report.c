@@ -341,6 +341,20 @@ count_workloads(const struct orr_quickstart *quickstart)
     return workloads;
 }
 
+/* Ends the line with the workloads whose windows are longer. */
+static void
+write_long_windows(const struct orr_quickstart *quickstart, FILE *file)
+{
+    for (size_t i = 0; i < quickstart->cell_count; i++) {
+        const struct orr_cell *const cell = &quickstart->cells[i];
+        const double seconds = orr_quickstart_window(quickstart, cell->workload);
+        if (cell->threads == quickstart->cells[0].threads && is_first_of_group(quickstart, i) &&
+            seconds > quickstart->window_seconds)
+            fprintf(file, ", %s %.2f s", cell->workload, seconds);
+    }
+    fputc('\n', file);
+}
+
 static void
 write_heading(const struct orr_quickstart *quickstart, FILE *file)
 {
@@ -348,12 +362,14 @@ write_heading(const struct orr_quickstart *quickstart, FILE *file)
     fprintf(file, "orrery %s (%s, %s, %s) on %s, %u processors, %s, %s\n",
             now->commit[0] ? now->commit : "of no known commit", now->build, now->compiler,
             now->flags, now->cpu_model, now->cores_usable, now->kernel, now->date);
-    fprintf(file,
-            "%zu pairs of strategy/collector on %zu workload%s, heap blocks, %zu rounds of %.2f s "
-            "per pair, each run in a process of its own\n",
-            count_pairs(quickstart), count_workloads(quickstart),
-            count_workloads(quickstart) == 1 ? "" : "s", quickstart->rounds,
-            quickstart->window_seconds);
+    fprintf(
+        file,
+        "%zu pairs of strategy/collector on %zu workload%s, heap blocks; %zu rounds, each run in "
+        "a process of its own, windows of %.2f s",
+        count_pairs(quickstart), count_workloads(quickstart),
+        count_workloads(quickstart) == 1 ? "" : "s", quickstart->rounds,
+        quickstart->window_seconds);
+    write_long_windows(quickstart, file);
     if (now->is_checked || !now->is_optimized || now->sanitizers[0])
         fputs("NOT A MEASUREMENT: this build is checked or not optimized\n", file);
     if (now->load[0].is_measured && now->load[0].value > 0.5)

@@ -5,7 +5,7 @@ source "$(dirname "$0")/expect.sh"
 
 expect 0 quickstart --quick --seconds-total 1 --workload cache --json all.json
 is_silent "$err"
-says "pairs of strategy/collector on 1 workload,"
+says "pairs of strategy/collector on 1 workload"
 says "plain/none again"
 says "equal"
 says "not applicable"
