@@ -87,7 +87,7 @@ add_chunk_locked(struct blocks *blocks)
         return false;
     orr_pages_prefer_huge(chunk, CHUNK_BYTES);
     for (size_t i = CHUNK_BLOCKS; i-- > 0;) { /* backwards, so that they are used in address order */
-        struct orr_block *block = (struct orr_block *)(chunk + i * ORR_BLOCK_BYTES);
+        struct orr_block *block = (void *)(chunk + i * ORR_BLOCK_BYTES);
         block->next = blocks->free_blocks;
         blocks->free_blocks = block;
     }
@@ -233,7 +233,7 @@ allocate_large(struct orr_heap *heap, size_t bytes)
         return NULL;
     }
     large->bytes = bytes;
-    struct orr_object *object = (struct orr_object *)((char *)large + LARGE_HEAD);
+    struct orr_object *object = (void *)((char *)large + LARGE_HEAD);
     orr_store_relaxed(&object->type, 0); /* relaxed: a stopped walk reads it */
     orr_mutex_lock(&blocks->large_lock);
     large->previous = NULL;
@@ -249,7 +249,7 @@ static void
 release_large(struct orr_heap *heap, struct orr_object *object)
 {
     struct blocks *blocks = blocks_of(heap);
-    struct large *large = (struct large *)((char *)object - LARGE_HEAD);
+    struct large *large = (void *)((char *)object - LARGE_HEAD);
     orr_mutex_lock(&blocks->large_lock);
     if (large->previous)
         large->previous->next = large->next;
@@ -371,7 +371,7 @@ walk(struct orr_heap *heap, uint32_t part, uint32_t parts,
         return;
     for (struct large *large = blocks->large, *next; large; large = next) {
         next = large->next;
-        struct orr_object *object = (struct orr_object *)((char *)large + LARGE_HEAD);
+        struct orr_object *object = (void *)((char *)large + LARGE_HEAD);
         if (orr_load_relaxed(&object->type) != 0) /* relaxed: the world is stopped */
             visit(object, argument);
     }

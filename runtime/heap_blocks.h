@@ -35,8 +35,8 @@ orr_block_of(const void *address)
 static inline struct orr_object *
 orr_block_cell(struct orr_block *block, uint32_t index)
 {
-    return (struct orr_object *)((char *)block + ORR_BLOCK_HEAD +
-                                 (size_t)index * block->cell_bytes);
+    char *start = (char *)block + ORR_BLOCK_HEAD;
+    return (void *)(start + (size_t)index * block->cell_bytes);
 }
 
 /* Whether the page of an address in the block is inaccessible. Walks leave such cells out. */
