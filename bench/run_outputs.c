@@ -162,7 +162,7 @@ orr_run_write_timeline(const struct orr_plan *plan, const struct orr_run_result 
     snprintf(process, sizeof process, "%s %s/%s", plan->workload->name, plan->heap.rc->name,
              plan->heap.collector->name);
     const enum orr_status status =
-        orr_timeline_open(&timeline, path, process, result->start_ns, error);
+        orr_timeline_open(&timeline, path, process, result->opened_ns, error);
     if (status != ORR_OK)
         return status;
     orr_timeline_name_thread(timeline, ROW_COLLECTOR, "collections");
@@ -171,6 +171,8 @@ orr_run_write_timeline(const struct orr_plan *plan, const struct orr_run_result 
     draw_pauses(timeline, &rows, result->probe->outside);
     draw_pauses(timeline, &rows, result->probe->pauses);
     draw_memory(timeline, result);
+    if (result->start_ns)
+        orr_timeline_instant(timeline, ROW_COLLECTOR, "run", "work begins", result->start_ns);
     if (result->window_start_ns)
         orr_timeline_instant(timeline, ROW_COLLECTOR, "run", "measuring begins",
                              result->window_start_ns);
@@ -189,7 +191,7 @@ orr_run_write_gc_log(const struct orr_plan *plan, const struct orr_run_result *r
     struct orr_gc_log *log;
     const char *const collector = plan->heap.collector->name;
     const enum orr_status status =
-        orr_gc_log_open(&log, path, collector, result->start_ns, result->start_ns, error);
+        orr_gc_log_open(&log, path, collector, result->opened_ns, result->opened_ns, error);
     if (status != ORR_OK)
         return status;
     for (size_t i = 0; i < result->probe->collection_count; i++) {

@@ -377,6 +377,7 @@ open_stage(struct stage *stage, const struct orr_runner_options *options, struct
     if (status != ORR_OK)
         return status;
     heap_options.listener = orr_probe_listener(stage->result->probe);
+    stage->result->opened_ns = orr_clock_ns();
     status = orr_heap_create(&heap_options, &stage->heap, error);
     if (status == ORR_OK)
         status = orr_thread_attach(stage->heap, &stage->thread, error);

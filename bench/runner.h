@@ -42,7 +42,8 @@ struct orr_run_result {
     enum orr_status status; /* ORR_OK, ORR_CHECK_FAILED, ORR_OUT_OF_MEMORY */
     struct orr_error error; /* its sentence, unless ORR_OK */
 
-    uint64_t start_ns; /* when the workers began, on orr_clock_ns */
+    uint64_t opened_ns; /* when the heap was made, on orr_clock_ns */
+    uint64_t start_ns;  /* when the workers began */
     uint64_t start_unix_ns;
     uint64_t window_start_ns, window_stop_ns;
     struct orr_probe *probe; /* merged */

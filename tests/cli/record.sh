@@ -64,6 +64,8 @@ grep -q '"run_name": *"rings/biased/trial' "$work/g.json" || fails "no run in Go
 grep -q '#\[Histogram log format version 1.3\]' "$work/h.hlog" || fails "h.hlog is no histogram log"
 grep -q '"ph": *"C"' "$work/t.json" || fails "the timeline has no graph of memory"
 head -1 "$work/gc.log" | grep -q 'Using trial' || fails "gc.log begins with $(head -1 "$work/gc.log")"
+# The window alone is 0.1 s, and the last collection comes after it.
+! tail -1 "$work/gc.log" | grep -q '^\[0\.0' || fails "gc.log ends with $(tail -1 "$work/gc.log")"
 
 # Checks that were asked for are in the record.
 expect 0 run rings -s atomic -c trial --verify --ledger --stress 5000 --set live=1000 \
