@@ -61,6 +61,15 @@
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel,              \
                                           memory_order_acquire)
 
+/* The same pointer, of which the compiler no longer knows how it was computed: in a long loop that keeps it
+ * from carrying addresses around in place of it. */
+static inline void *
+orr_forget_origin(void *pointer)
+{
+    __asm__("" : "+r"(pointer));
+    return pointer;
+}
+
 /* One processor's breath inside a spin loop; a scheduling point for an explorer. */
 static inline void
 orr_spin_hint(void)

@@ -158,7 +158,7 @@ bury(struct orr_thread *thread, struct orr_object *object, struct orr_layout lay
             head = thread->dead;
         }
     }
-    __asm__("" : "+r"(object)); /* addresses of its fields are cheaper computed again than kept */
+    object = orr_forget_origin(object); /* addresses of its fields are cheaper computed again than kept */
     orr_cell_put(thread, object, layout.class, layout.bytes);
     return head;
 }
