@@ -8,10 +8,50 @@
 
 #include <mimalloc.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define HAS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_TSAN 1
+#endif
+#endif
+#ifdef HAS_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
 enum { SCRATCH_SHIFT = 5 };
 
 /* 47 bits of addresses, a u32 per 32 bytes. */
 #define SCRATCH_BYTES ((size_t)1 << (47 - SCRATCH_SHIFT + 2))
+
+/* --- what ThreadSanitizer cannot see --------------------------------------------------------------- */
+
+/* mimalloc hands a freed block to the next user by atomics of its own, in a library that is not instrumented:
+ * the new user's first write would look like a race with the old one's last read. (jemalloc takes locks,
+ * which are intercepted.) Pages are cut anew for other sizes, but never leave their segment. */
+#define SEGMENT_BYTES ((uintptr_t)1 << 25)
+
+static void
+tell_taken(struct orr_object *object)
+{
+#ifdef HAS_TSAN
+    __tsan_acquire((void *)((uintptr_t)object & ~(SEGMENT_BYTES - 1)));
+#else
+    (void)object;
+#endif
+}
+
+static void
+tell_given(struct orr_object *object)
+{
+#ifdef HAS_TSAN
+    __tsan_release((void *)((uintptr_t)object & ~(SEGMENT_BYTES - 1)));
+#else
+    (void)object;
+#endif
+}
+
+/* --- cells ----------------------------------------------------------------------------------------- */
 
 static struct orr_object *
 allocate(struct orr_thread *thread, size_t bytes)
@@ -23,6 +63,8 @@ allocate(struct orr_thread *thread, size_t bytes)
     struct orr_object *object = mi_malloc(bytes);
     if (!object)
         orr_account_refund(thread->heap, thread->heap_private, bytes);
+    else
+        tell_taken(object);
     return object;
 }
 
@@ -30,9 +72,12 @@ static void
 release(struct orr_thread *thread, struct orr_object *object)
 {
     size_t bytes = orr_object_bytes(object);
+    tell_given(object);
     mi_free(object);
     orr_account_refund(thread->heap, thread->heap_private, bytes < 32 ? 32 : bytes);
 }
+
+/* --- the kind -------------------------------------------------------------------------------------- */
 
 static bool
 thread_attach(struct orr_thread *thread)
