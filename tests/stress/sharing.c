@@ -15,7 +15,7 @@
 
 enum {
     ROOTS = 6,
-    MAIL = 32,  /* roots that a thread fills before it blocks, so that others drop it meanwhile */
+    MAIL = 32, /* roots that a thread fills before it blocks, so that others drop it meanwhile */
     TEAM = 4,
     POCKETS = 8,
     DEPTH = 5,
@@ -56,11 +56,8 @@ destroy_noisy(struct orr_thread *thread, struct orr_object *object)
 
 static const struct orr_type type_node = {
     .name = "node", .bytes = 48, .references = 2, .index = &node_index};
-static const struct orr_type type_noisy = {.name = "noisy",
-                                           .bytes = 48,
-                                           .references = 2,
-                                           .destroy = destroy_noisy,
-                                           .index = &noisy_index};
+static const struct orr_type type_noisy = {
+    .name = "noisy", .bytes = 48, .references = 2, .destroy = destroy_noisy, .index = &noisy_index};
 
 static struct payload *
 payload_of(struct orr_object *object)

@@ -13,8 +13,8 @@ enum {
     WRITERS = 2,
     TEAM = READERS + WRITERS,
     ROOTS = 2,
-    FIELDS = 2,           /* of the holder, written by all */
-    OBJECTS = 1 << 20     /* numbers to give out; then writers move what exists */
+    FIELDS = 2,       /* of the holder, written by all */
+    OBJECTS = 1 << 20 /* numbers to give out; then writers move what exists */
 };
 
 struct item {
@@ -46,7 +46,8 @@ destroy_item(struct orr_thread *thread, struct orr_object *object)
 {
     (void)thread;
     const uint64_t number = ((struct item *)object)->number;
-    const uint8_t before = orr_add_relaxed(&slots.deaths[number], 1); /* relaxed: one word, its own order */
+    const uint8_t before =
+        orr_add_relaxed(&slots.deaths[number], 1); /* relaxed: one word, its own order */
     stress_check(before == 0, "object %llu dies for the second time", (unsigned long long)number);
 }
 
@@ -224,7 +225,8 @@ main(int count, char **arguments)
         empty_root(self, &slots.roots[i]);
     stress_settle(slots.heap, self, true);
     stress_expect_empty(slots.heap);
-    const uint32_t born = orr_load_relaxed(&slots.numbers); /* relaxed, both: all have been joined */
+    const uint32_t born =
+        orr_load_relaxed(&slots.numbers); /* relaxed, both: all have been joined */
     for (uint32_t i = 0; i < born; i++)
         stress_check(orr_load_relaxed(&slots.deaths[i]) == 1, "object %u died %u times", i,
                      orr_load_relaxed(&slots.deaths[i]));

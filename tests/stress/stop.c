@@ -25,12 +25,12 @@ struct meter {
 
 struct storm {
     struct orr_heap *heap;
-    struct meter meters[STAYERS + 1];     /* runners, blocker, visitor */
-    struct orr_thread *stayers[STAYERS];  /* written before `ready` */
-    _Atomic(uint32_t) ready;              /* how many stayers are there */
+    struct meter meters[STAYERS + 1];    /* runners, blocker, visitor */
+    struct orr_thread *stayers[STAYERS]; /* written before `ready` */
+    _Atomic(uint32_t) ready;             /* how many stayers are there */
     _Atomic(uint32_t) is_over;
-    _Atomic(uint32_t) inside;             /* stoppers that have the world; never two */
-    _Atomic(uint64_t) leaves, visits;     /* done since the storm began */
+    _Atomic(uint32_t) inside;         /* stoppers that have the world; never two */
+    _Atomic(uint64_t) leaves, visits; /* done since the storm began */
     _Atomic(uint64_t) stops, questions;
 };
 
@@ -167,7 +167,8 @@ ask_once(struct member *member, struct orr_thread *self, struct question *questi
     if (self)
         stress_check(answers_of(question, self) == 0, "the asker answered its own question");
     for (unsigned i = 0; i < ORR_OWNERS_MAX; i++)
-        stress_check(question->answers[i] <= 1, "slot %u answered %u times", i, question->answers[i]);
+        stress_check(question->answers[i] <= 1, "slot %u answered %u times", i,
+                     question->answers[i]);
     orr_add_relaxed(&storm->questions, 1); /* relaxed: a tally */
 }
 
@@ -241,7 +242,8 @@ main(int count, char **arguments)
     struct orr_thread *const self = stress_attach(storm.heap);
     for (unsigned i = STAYERS; i < TEAM; i++)
         stress_start(&team[i], bodies[i], &members[i]);
-    orr_store_relaxed(&storm.leaves, 0); /* relaxed: a tally; what was before the storm does not count */
+    orr_store_relaxed(&storm.leaves,
+                      0); /* relaxed: a tally; what was before the storm does not count */
     const bool all_got_on = storm_inside(&members[TEAM], self);
     const uint64_t leaves = orr_load_relaxed(&storm.leaves); /* relaxed, all: tallies */
     const uint64_t visits = orr_load_relaxed(&storm.visits);

@@ -64,8 +64,8 @@ stress_begin(int count, char **arguments)
         if (!end || end == arguments[i + 1] || *end || !(stress.seconds > 0))
             stress_usage(arguments[0], arguments[i]);
     }
-    fprintf(stderr, "%s --seed %llu --seconds %g\n", arguments[0],
-            (unsigned long long)stress.seed, stress.seconds);
+    fprintf(stderr, "%s --seed %llu --seconds %g\n", arguments[0], (unsigned long long)stress.seed,
+            stress.seconds);
 }
 
 /* When a part of the run that may last this share of its seconds ends. */
