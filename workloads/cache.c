@@ -380,7 +380,7 @@ operate(struct player *player, uint64_t *told)
         status = read_key(player, &place, &fits);
     else if (!write_key(player, &place))
         status = ORR_OUT_OF_MEMORY;
-    *told = place.key * 4 + is_read * 2u + fits;
+    *told = place.key * 4 + (is_read ? 2 : 0) + (fits ? 1 : 0);
     return status;
 }
 
