@@ -346,6 +346,14 @@ is_used(const struct orr_block *block, const struct orr_object *cell)
     return orr_load_relaxed(&cell->type) != 0; /* relaxed: stopped */
 }
 
+/* Indexes of the map that may be in use; the world is stopped. */
+static size_t
+blocks_in_range(const struct blocks *blocks)
+{
+    uintptr_t top = orr_load_relaxed(&blocks->space.top); /* relaxed: the world is stopped */
+    return (top - blocks->space.start + ORR_BLOCK_BYTES - 1) / ORR_BLOCK_BYTES;
+}
+
 static void
 walk_block(struct orr_block *block, void (*visit)(struct orr_object *, void *), void *argument)
 {
@@ -361,8 +369,7 @@ walk(struct orr_heap *heap, uint32_t part, uint32_t parts,
      void (*visit)(struct orr_object *, void *), void *argument)
 {
     struct blocks *blocks = blocks_of(heap);
-    uintptr_t top = orr_load_relaxed(&blocks->space.top); /* relaxed: the world is stopped */
-    size_t count = (top - blocks->space.start + ORR_BLOCK_BYTES - 1) / ORR_BLOCK_BYTES;
+    size_t count = blocks_in_range(blocks);
     for (size_t i = count * part / parts; i < count * (part + 1) / parts; i++)
         if (blocks->map[i])
             walk_block((struct orr_block *)(blocks->space.start + i * ORR_BLOCK_BYTES), visit,
@@ -511,8 +518,7 @@ static uint64_t
 trim(struct orr_heap *heap)
 {
     struct blocks *blocks = blocks_of(heap);
-    uintptr_t top = orr_load_relaxed(&blocks->space.top); /* relaxed: the world is stopped */
-    size_t count = (top - blocks->space.start + ORR_BLOCK_BYTES - 1) / ORR_BLOCK_BYTES;
+    size_t count = blocks_in_range(blocks);
     for (size_t i = 0; i < count; i++)
         if (blocks->map[i])
             count_live((struct orr_block *)(blocks->space.start + i * ORR_BLOCK_BYTES));
@@ -564,7 +570,6 @@ close_blocks(struct orr_heap *heap)
     void *start = (void *)blocks->space.start;
     size_t bytes = orr_load_relaxed(&blocks->space.top) - blocks->space.start; /* relaxed: no threads */
     orr_pages_protect(start, bytes, false); /* what a collector sealed */
-    ASAN_UNPOISON_MEMORY_REGION(start, bytes);
     for (unsigned class = 0; class < ORR_CLASSES; class ++)
         orr_mutex_fini(&blocks->pools[class].lock);
     orr_mutex_fini(&blocks->blocks_lock);
@@ -584,7 +589,14 @@ scratch(struct orr_heap *heap)
 static void
 scratch_clear(struct orr_heap *heap)
 {
-    orr_space_clear_scratch(&blocks_of(heap)->space);
+    struct blocks *blocks = blocks_of(heap);
+    size_t count = blocks_in_range(blocks);
+    for (size_t i = 0; i < count; i++)
+        if (blocks->map[i])
+            orr_space_clear_scratch(&blocks->space, blocks->space.start + i * ORR_BLOCK_BYTES,
+                                    ORR_BLOCK_BYTES);
+    for (struct large *large = blocks->large; large; large = large->next) /* relaxed: stopped */
+        orr_store_relaxed(orr_scratch(heap, (void *)((char *)large + LARGE_HEAD)), 0);
 }
 
 const struct orr_heap_kind orr_heap_blocks = {

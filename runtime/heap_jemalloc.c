@@ -193,7 +193,11 @@ scratch(struct orr_heap *heap)
 static void
 scratch_clear(struct orr_heap *heap)
 {
-    orr_space_clear_scratch(&arena_of(heap)->space);
+    struct arena *arena = arena_of(heap);
+    size_t words = words_in_use(arena);
+    for (size_t i = 0; i < words; i++)
+        if (orr_load_relaxed(&arena->bits[i]) != 0) /* relaxed: the world is stopped */
+            orr_space_clear_scratch(&arena->space, arena->space.start + i * 1024, 1024);
 }
 
 const struct orr_heap_kind orr_heap_jemalloc = {

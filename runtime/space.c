@@ -2,6 +2,7 @@
 #include "runtime/space.h"
 
 #include "runtime/assert.h"
+#include "runtime/poison.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -128,6 +129,9 @@ void
 orr_space_close(struct orr_space *space)
 {
     char name[64];
+    size_t used = orr_load_relaxed(&space->top) - space->start; /* relaxed: no threads */
+    /* The range comes back to life under another owner, and AddressSanitizer remembers across munmap. */
+    ASAN_UNPOISON_MEMORY_REGION((void *)space->start, used);
     snprintf(name, sizeof name, "arena.%u.destroy", space->arena);
     int failed = mallctl(name, NULL, NULL, NULL, 0);
     orr_require(failed == 0, "jemalloc refuses to destroy arena %u", space->arena);
@@ -149,10 +153,10 @@ orr_space_reserve_scratch(struct orr_space *space, uintptr_t *base)
 }
 
 void
-orr_space_clear_scratch(struct orr_space *space)
+orr_space_clear_scratch(struct orr_space *space, uintptr_t start, size_t bytes)
 {
-    uintptr_t top = orr_load_relaxed(&space->top); /* relaxed: the world is stopped */
-    memset(space->scratch, 0, (((top - space->start) >> ORR_SPACE_SCRATCH_SHIFT) + 1) << 2);
+    uintptr_t first = (start - space->start) >> ORR_SPACE_SCRATCH_SHIFT;
+    memset((char *)space->scratch + (first << 2), 0, bytes >> ORR_SPACE_SCRATCH_SHIFT << 2);
 }
 
 void *

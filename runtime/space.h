@@ -32,8 +32,9 @@ void orr_space_close(struct orr_space *space);
 /* Reserves the side table; *base is what heap->scratch_base wants. False: no address space. */
 bool orr_space_reserve_scratch(struct orr_space *space, uintptr_t *base);
 
-/* Zeroes the side table as far as the range is in use. */
-void orr_space_clear_scratch(struct orr_space *space);
+/* Zeroes the side table's words of [start, start + bytes). The range that jemalloc took may be far longer than
+ * what is in use, so a heap kind clears what it knows to be. */
+void orr_space_clear_scratch(struct orr_space *space, uintptr_t start, size_t bytes);
 
 /* Memory of the arena, without a thread cache; null when there is none. */
 void *orr_space_allocate(struct orr_space *space, size_t bytes, size_t alignment);

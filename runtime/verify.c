@@ -15,6 +15,7 @@ struct subject {
     struct orr_object *object; /* null: empty */
     uint64_t references;       /* found in slots, roots, locals, private lists */
     uint8_t claims_local, claims_shared; /* entries of candidate buffers */
+    bool is_kept; /* dead, its cell held back by a thread that borrowed it */
 };
 
 struct verifier {
@@ -104,13 +105,28 @@ enter(struct orr_object *object, void *argument)
 /* --- references ------------------------------------------------------------------------------------ */
 
 static void
+report_locked(struct verifier *verifier, const struct orr_slot *slot)
+{
+    if (verifier->holder) {
+        report(verifier, "slot-locked", verifier->holder,
+               "a slot is locked while the world is stopped", 1, 0);
+        return;
+    }
+    verifier->failed = true;
+    orr_fail(verifier->error, ORR_CHECK_FAILED,
+             "slot-locked: a root or linked local that refers to %p is locked while the world is "
+             "stopped",
+             (const void *)orr_slot_peek(slot));
+}
+
+static void
 count_reference(struct orr_slot *slot, void *argument)
 {
     struct verifier *verifier = argument;
-    uintptr_t word = orr_load_relaxed(&slot->word);
-    if (word & ORR_SLOT_LOCK)
-        report(verifier, "slot-locked", verifier->holder ? verifier->holder : orr_slot_peek(slot),
-               "a slot is locked while the world is stopped", 1, 0);
+    if (verifier->failed)
+        return;
+    if (orr_load_relaxed(&slot->word) & ORR_SLOT_LOCK)
+        report_locked(verifier, slot);
     const struct orr_object *target = orr_slot_peek(slot);
     if (!target || verifier->failed)
         return;
@@ -164,6 +180,16 @@ count_claim(uintptr_t *entry, void *argument)
         subject->claims_local++;
 }
 
+static void
+note_kept(uintptr_t *entry, void *argument)
+{
+    struct verifier *verifier = argument;
+    struct orr_object *object = (struct orr_object *)(*entry & ~(uintptr_t)1);
+    struct subject *subject = subject_of(verifier, object);
+    if ((*entry & 1) && subject->object)
+        subject->is_kept = true;
+}
+
 /* --- judging one object ---------------------------------------------------------------------------- */
 
 static void
@@ -178,8 +204,7 @@ judge_claims(struct verifier *verifier, const struct subject *subject)
     if (orr_is_corpse(object)) {
         local = flags & ORR_FLAG_HELD_LOCAL;
         shared = flags & ORR_FLAG_HELD_SHARED;
-        bool kept = ORR_IS_CHECKED && !local && !shared; /* a borrowed cell */
-        if (is_shell(object) && !local && !shared && !kept)
+        if (is_shell(object) && !local && !shared && !subject->is_kept)
             report(verifier, "shell", object, "no candidate buffer names it", 0, 1);
     }
     if (!wanted)
@@ -306,8 +331,10 @@ count_references(struct verifier *verifier)
         heap->collector->visit(heap, count_private, verifier);
     orr_buffer_each(&heap->orphans, count_claim, verifier);
     orr_buffer_each(&heap->parked, count_claim, verifier);
-    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next) {
         orr_buffer_each(&thread->candidates, count_claim, verifier);
+        orr_buffer_each(&thread->borrowed, note_kept, verifier);
+    }
 }
 
 static bool
