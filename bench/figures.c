@@ -217,27 +217,36 @@ report_figure(struct report *report, const struct orr_figure *figure,
     return status;
 }
 
-static void
-begin_markdown(FILE *file, const struct options *options)
+/* Why nothing here is a figure; empty if it is. */
+static const char *
+find_caveat(const struct options *options, const struct orr_environment *facts)
 {
-    static struct orr_environment environment;
-    orr_environment_collect(&environment, "");
-    fprintf(
-        file,
-        "# Figures\n\n"
-        "What this project promises, measured by `figures`, which wrote this page. %s\n\n"
-        "The arms of a figure are measured in turn, in an order drawn anew in each round. Measured "
-        "is\n"
-        "the median over rounds; a ratio is taken within each round. The control is the same code\n"
-        "under two labels, so what it differs from 1 by is noise. A verdict is \"not sure\" where "
-        "the\n"
-        "interval holds the bar.\n\n"
-        "| | |\n|---|---|\n| date | %s |\n| processor | %s, %u usable |\n| kernel | %s |\n"
-        "| commit | %s |\n| build | %s, %s, `%s` |\n| jemalloc, mimalloc | %s, %s |\n",
-        options->is_small ? "**Small sizes: these are no figures.**" : "", environment.date,
-        environment.cpu_model, environment.cores_usable, environment.kernel, environment.commit,
-        environment.build, environment.compiler, environment.flags, environment.jemalloc,
-        environment.mimalloc);
+    if (options->is_small)
+        return "Small sizes: these are no figures.";
+    if (facts->is_checked || facts->sanitizers[0] || !facts->is_optimized)
+        return "A checked, sanitized or unoptimized build: these are no figures.";
+    return "";
+}
+
+static const char preface[] =
+    "# Figures\n\n"
+    "What this project promises, measured by `figures`, which wrote this page. %s\n\n"
+    "The arms of a figure are measured in turn, in an order drawn anew in each round. A number is\n"
+    "the median over rounds; a ratio is taken within each round. The control is the same code "
+    "under\n"
+    "two labels, so what it differs from 1 by is noise. A verdict is \"not sure\" where the "
+    "interval\n"
+    "holds the bar.\n\n";
+
+static void
+begin_markdown(FILE *file, const struct orr_environment *facts, const char *caveat)
+{
+    fprintf(file, preface, caveat);
+    fprintf(file, "| | |\n|---|---|\n| date | %s |\n| processor | %s, %u usable |\n", facts->date,
+            facts->cpu_model, facts->cores_usable);
+    fprintf(file, "| kernel | %s |\n| commit | %s |\n| build | %s, %s, `%s` |\n", facts->kernel,
+            facts->commit, facts->build, facts->compiler, facts->flags);
+    fprintf(file, "| jemalloc, mimalloc | %s, %s |\n", facts->jemalloc, facts->mimalloc);
 }
 
 static enum orr_status
@@ -258,12 +267,14 @@ measure_all(const struct options *options, struct report *report, struct orr_err
 }
 
 static enum orr_status
-write_report(const struct report *report, struct orr_error *error)
+write_report(const struct report *report, const char *caveat, struct orr_error *error)
 {
     const enum orr_status status =
         orr_table_write(report->table, stdout, orr_terminal_of(stdout), error);
     if (status == ORR_OK && report->reasons[0])
         printf("\n%s", report->reasons);
+    if (status == ORR_OK && caveat[0])
+        printf("\n%s\n", caveat);
     if (report->markdown && report->reasons[0])
         fprintf(report->markdown, "\n## Absent\n\n```\n%s```\n", report->reasons);
     return status;
@@ -273,17 +284,20 @@ static enum orr_status
 run(const struct options *options, struct orr_error *error)
 {
     static struct report report;
+    static struct orr_environment environment;
+    orr_environment_collect(&environment, "");
+    const char *const caveat = find_caveat(options, &environment);
     enum orr_status status = orr_table_create(&report.table, columns, CELLS, error);
     if (status != ORR_OK)
         return status;
     if (options->output && !(report.markdown = fopen(options->output, "w")))
         status = orr_fail(error, ORR_BAD_INPUT, "%s cannot be written", options->output);
     if (report.markdown)
-        begin_markdown(report.markdown, options);
+        begin_markdown(report.markdown, &environment, caveat);
     if (status == ORR_OK)
         status = measure_all(options, &report, error);
     if (status == ORR_OK)
-        status = write_report(&report, error);
+        status = write_report(&report, caveat, error);
     if (report.markdown && fclose(report.markdown) != 0 && status == ORR_OK)
         status = orr_fail(error, ORR_BAD_INPUT, "%s cannot be written", options->output);
     orr_table_destroy(report.table);
