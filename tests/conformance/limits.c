@@ -135,6 +135,8 @@ try_slices_of_graphs(const struct orr_heap_options *chosen)
 
 /* --- the limit ------------------------------------------------------------------------------------- */
 
+enum { LIMIT = UNDER_SANITIZER ? 256 << 10 : 1 << 20 };
+
 /* Adds nodes to a list in the root until there is no memory; how many. */
 static uint32_t
 fill(struct world *world, struct orr_root *root)
@@ -154,7 +156,7 @@ static void
 try_limit(const struct orr_heap_options *chosen)
 {
     struct orr_heap_options options = *chosen;
-    options.bytes_limit = 1 << 20;
+    options.bytes_limit = LIMIT;
     options.verify = false; /* every refusal collects twice */
     struct world world = world_open(&options);
     struct orr_root root;
@@ -165,7 +167,7 @@ try_limit(const struct orr_heap_options *chosen)
               most);
     cr_assert(orr_load_relaxed(&world.heap->bytes_used) <= options.bytes_limit);
     cr_assert_null(orr_new(world.thread, &type_node));
-    cr_assert_null(orr_new_array(world.thread, &type_plain, 100000, 0));
+    cr_assert_null(orr_new_array(world.thread, &type_plain, LIMIT / 10, 0));
     world_verify(&world, true); /* the heap is intact */
 
     root_put(world.thread, &root, NULL); /* dropping something lets it go on */
@@ -174,7 +176,7 @@ try_limit(const struct orr_heap_options *chosen)
         cr_assert(second >= first * 9 / 10, "%s: %u nodes, then %u", world_name(&world), first,
                   second);
         root_put(world.thread, &root, NULL);
-        struct orr_object *const large = orr_new_array(world.thread, &type_plain, 90000, 0);
+        struct orr_object *const large = orr_new_array(world.thread, &type_plain, LIMIT / 12, 0);
         cr_assert(large, "%s: memory of small objects serves a large one", world_name(&world));
         ORR_OWN(world.thread, held, large);
     }
@@ -193,7 +195,7 @@ try_limit_with_cycles(const struct orr_heap_options *chosen)
     if (!is_complete(chosen->collector))
         return;
     struct orr_heap_options options = *chosen;
-    options.bytes_limit = 1 << 20;
+    options.bytes_limit = LIMIT;
     options.verify = false;
     struct world world = world_open(&options);
     struct orr_thread *const thread = world.thread;

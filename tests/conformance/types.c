@@ -307,7 +307,7 @@ expect_destroyed(struct world *world, uint64_t count, const char *what)
 static void
 try_destroy(const struct orr_heap_options *options)
 {
-    enum { COUNT = 100 };
+    enum { COUNT = UNDER_SANITIZER ? 30 : 100 };
     struct world world = open_with_types(options);
     struct orr_thread *const thread = world.thread;
     struct orr_root root;

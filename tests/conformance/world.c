@@ -131,14 +131,27 @@ applies(const struct orr_collector *collector, const struct orr_heap_kind *kind,
     return orr_pair_applies(STRATEGY_UNDER_TEST, collector, kind, threads, error);
 }
 
+/* Sanitizers need most of the address space for themselves; what is left is too little for some side tables. */
+static bool
+can_be_made(const struct orr_collector *collector, const struct orr_heap_kind *kind,
+            struct orr_error *error)
+{
+    const struct orr_heap_options options = world_options(collector, kind);
+    struct orr_heap *heap;
+    if (orr_heap_create(&options, &heap, error) != ORR_OK)
+        return false;
+    orr_heap_destroy(heap);
+    return true;
+}
+
 bool
 world_applies(const struct orr_collector *collector, const struct orr_heap_kind *kind,
               uint32_t threads)
 {
     struct orr_error error = {0};
-    if (applies(collector, kind, threads, &error))
+    if (applies(collector, kind, threads, &error) && can_be_made(collector, kind, &error))
         return true;
-    cr_assert_eq(error.status, ORR_NOT_APPLICABLE);
+    cr_assert(error.status == ORR_NOT_APPLICABLE || UNDER_SANITIZER, "%s", error.message);
     cr_assert(error.message[0], "%s on %s does not apply, and there is no reason", collector->name,
               kind->name);
     fprintf(stderr, "not applicable: %s\n", error.message);
