@@ -13,7 +13,7 @@
  *   count-high    more are counted than exist (exact form only)
  *   owner         owner, its half and the shared state contradict each other
  *   claim         claims and entries of candidate buffers do not match
- *   shell         a shell that no candidate buffer names
+ *   shell         a shell that no candidate buffer names and no borrower keeps
  *   scratch       the side table is not clean between collections
  *   conservation  allocated - freed is not what the walk finds
  *   ledger        the death ledger and the walk differ
