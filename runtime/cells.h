@@ -48,6 +48,16 @@ orr_cell_class_bytes(unsigned class)
     return base + (beyond % 4 + 1) * (base / 4);
 }
 
+/* Cells of a class that change hands at once; also what a thread's list holds at most. */
+static inline uint32_t
+orr_cell_batch(unsigned class)
+{
+    size_t cells = ORR_BATCH_BYTES / orr_cell_class_bytes(class);
+    if (cells > ORR_BATCH_CELLS)
+        return ORR_BATCH_CELLS;
+    return cells < ORR_BATCH_LEAST ? ORR_BATCH_LEAST : (uint32_t)cells;
+}
+
 /* The slow half: polls, looks at the trigger, asks the heap kind; collects and asks again when the limit
  * is reached. A safepoint. Null: out of memory, with the heap intact. */
 struct orr_object *orr_cell_take_slow(struct orr_thread *thread, size_t bytes);

@@ -1,7 +1,7 @@
 /* heap_blocks.c - size-class blocks of 64 KiB on a jemalloc arena. The default heap.
  *
- * Cells of one class fill a block; free cells live in their threads' lists, two batches of 256 at most per
- * class, and beyond that in the central pool of the class, whole batches at a time. A thread whose lists
+ * Cells of one class fill a block; free cells live in their threads' lists, two batches at most per
+ * class (a batch is 256 cells or 64 KiB), and beyond that in the central pool of the class, whole batches at a time. A thread whose lists
  * are dry takes a batch from the pool (newest first: round robin costs a factor of two to three when a
  * large freed heap stands behind), else carves fresh cells from its own block of the class. So freeing what
  * another thread allocated costs what freeing one's own costs, plus a lock per 256; a producer and a
@@ -10,7 +10,7 @@
  * Blocks come from 2 MiB chunks with huge pages preferred: a first touch costs a page fault per 2 MiB and
  * not per 4 KiB. Objects above 8 KiB are jemalloc's own, in a list.
  *
- * Always   a free cell is in exactly one list, its type 0; current holds ORR_BATCH_CELLS - room cells
+ * Always   a free cell is in exactly one list, its type 0; current holds orr_cell_batch(class) - room cells
  *          bytes_used = cells outside the central pool and beyond no carve, plus large objects
  *          map[i] is 1 exactly for blocks that are in use
  *
@@ -168,7 +168,7 @@ carve(struct orr_thread *thread, unsigned class)
     }
     block->carved += count;
     thread->cells[class].current = list;
-    thread->cells[class].room = ORR_BATCH_CELLS - count;
+    thread->cells[class].room = orr_cell_batch(class) - count;
     return true;
 }
 
@@ -187,7 +187,7 @@ take_batch(struct orr_thread *thread, unsigned class)
     if (!batch)
         return false;
     thread->cells[class].current = &batch->first;
-    thread->cells[class].room = (uint32_t)(ORR_BATCH_CELLS - batch->cells);
+    thread->cells[class].room = (uint32_t)(orr_cell_batch(class) - batch->cells);
     return true;
 }
 
@@ -291,10 +291,10 @@ release(struct orr_thread *thread, struct orr_object *object)
     struct orr_cell_list *list = &thread->cells[class];
     if (list->room == 0) {
         if (list->spare)
-            give_batch(thread->heap, class, list->spare, ORR_BATCH_CELLS);
+            give_batch(thread->heap, class, list->spare, orr_cell_batch(class));
         list->spare = list->current;
         list->current = NULL;
-        list->room = ORR_BATCH_CELLS;
+        list->room = orr_cell_batch(class);
     }
     orr_cell_put(thread, object, class, bytes);
 }
@@ -306,7 +306,7 @@ thread_attach(struct orr_thread *thread)
     if (!thread->heap_private)
         return false;
     for (unsigned class = ORR_CELL_MIN / 16; class < ORR_CLASSES; class ++)
-        thread->cells[class].room = ORR_BATCH_CELLS;
+        thread->cells[class].room = orr_cell_batch(class);
     return true;
 }
 
@@ -327,9 +327,9 @@ thread_detach(struct orr_thread *thread)
     for (unsigned class = ORR_CELL_MIN / 16; class < ORR_CLASSES; class ++) {
         struct orr_cell_list *list = &thread->cells[class];
         if (list->current)
-            give_batch(thread->heap, class, list->current, ORR_BATCH_CELLS - list->room);
+            give_batch(thread->heap, class, list->current, orr_cell_batch(class) - list->room);
         if (list->spare)
-            give_batch(thread->heap, class, list->spare, ORR_BATCH_CELLS);
+            give_batch(thread->heap, class, list->spare, orr_cell_batch(class));
         struct orr_block *block = mine->carving[class];
         if (block && block->carved < block->cells)
             leave_carving(blocks_of(thread->heap), block);
@@ -488,7 +488,7 @@ filter_thread(struct orr_thread *thread, unsigned class)
         uint64_t spare_gone = filter_cells(&spare);
         list->spare = NULL;
         if (spare)
-            give_batch(thread->heap, class, spare, ORR_BATCH_CELLS - spare_gone);
+            give_batch(thread->heap, class, spare, orr_cell_batch(class) - spare_gone);
         gone += spare_gone;
     }
     orr_heap_discharge(thread->heap, gone * orr_cell_class_bytes(class));

@@ -45,7 +45,9 @@ enum orr_thread_state {
 
 enum {
     ORR_CLASSES = 49,     /* size classes of cells; see cells.h */
-    ORR_BATCH_CELLS = 256 /* cells handed between threads at once: one lock per 256 frees */
+    ORR_BATCH_CELLS = 256, /* cells handed between threads at once, at most: one lock per 256 frees */
+    ORR_BATCH_BYTES = 64 << 10, /* and at most this much, so that a list of large cells hoards little */
+    ORR_BATCH_LEAST = 8
 };
 
 /* Free cells of one size class, ready for this thread. Two lists, so that a full one changes hands

@@ -153,7 +153,7 @@ most_bytes(void)
 {
     uint64_t ready = 0;
     for (unsigned class = ORR_CELL_MIN / 16; class < ORR_CLASSES; class ++)
-        ready += orr_cell_class_bytes(class) * 2 * ORR_BATCH_CELLS;
+        ready += orr_cell_class_bytes(class) * 2 * orr_cell_batch(class);
     return (uint64_t)PAIRS * RING * (LARGE + 4096) + (TEAM + 1) * ready;
 }
 
