@@ -1,11 +1,11 @@
 /* heap_blocks.c - size-class blocks of 64 KiB on a jemalloc arena. The default heap.
  *
- * Cells of one class fill a block; free cells live in their threads' lists, two batches at most per
- * class (a batch is 256 cells or 64 KiB), and beyond that in the central pool of the class, whole batches at a time. A thread whose lists
- * are dry takes a batch from the pool (newest first: round robin costs a factor of two to three when a
- * large freed heap stands behind), else carves fresh cells from its own block of the class. So freeing what
- * another thread allocated costs what freeing one's own costs, plus a lock per 256; a producer and a
- * consumer trade batches through the pool.
+ * Cells of one class fill a block. Free cells live in their threads' lists, two batches at most per class
+ * (a batch is 256 cells, or 64 KiB if that is less), and beyond that in the central pool of the class, whole
+ * batches at a time. A thread whose lists are dry takes a batch from the pool (newest first: round robin
+ * costs a factor of two to three when a large freed heap stands behind), else carves fresh cells from its own
+ * block of the class. So freeing what another thread allocated costs what freeing one's own costs, plus a
+ * lock per batch; a producer and a consumer trade batches through the pool.
  *
  * Blocks come from 2 MiB chunks with huge pages preferred: a first touch costs a page fault per 2 MiB and
  * not per 4 KiB. Objects above 8 KiB are jemalloc's own, in a list.
