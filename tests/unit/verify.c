@@ -14,6 +14,7 @@
 
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 struct pair {
@@ -157,6 +158,8 @@ Test(verify, slot_locked)
     EXPECT_WHEN(slot->word, orr_load_relaxed(&slot->word) | ORR_SLOT_LOCK, "slot-locked", held);
     EXPECT_WHEN(root.slot.word, orr_load_relaxed(&root.slot.word) | ORR_SLOT_LOCK, "slot-locked",
                 held);
+    EXPECT_WHEN(orr_field(held, 1)->word, ORR_SLOT_LOCK, "slot-locked",
+                held); /* and holds nothing */
 }
 
 Test(verify, edge)
@@ -297,6 +300,20 @@ Test(verify, a_shell_that_a_buffer_names_is_sound)
     orr_release(thread, object); /* claims */
     orr_release(thread, object); /* dies; the cell waits */
     cr_assert(orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL);
+    expect_sound();
+}
+
+Test(verify, a_shell_that_a_borrower_keeps_is_sound)
+{
+    if (!ORR_IS_CHECKED)
+        cr_skip_test("only checked builds keep what was borrowed");
+    struct orr_object *const borrowed = orr_new(thread, &pair);
+    orr_init(thread, loose, 0, borrowed);
+    cr_assert_eq(orr_peek(thread, loose, 0), borrowed);
+    orr_set(thread, loose, 0, NULL); /* it dies; its cell waits for the next safepoint */
+    cr_assert(orr_load_relaxed(&borrowed->flags) & ORR_FLAG_SHELL);
+    expect_sound();
+    orr_poll(thread);
     expect_sound();
 }
 
