@@ -214,6 +214,13 @@ empty_worklist(struct orr_thread *thread, uint64_t slice)
 static inline void
 die(struct orr_thread *thread, struct orr_object *object)
 {
+    struct orr_layout layout = orr_layout_of(object);
+    if (layout.references == 0 && !is_odd(thread, object, layout)) { /* nothing hangs from it */
+        orr_store_relaxed(&thread->counters.freed, /* relaxed: own statistics */
+                          orr_load_relaxed(&thread->counters.freed) + 1);
+        orr_cell_put(thread, object, layout.class, layout.bytes);
+        return;
+    }
     link_dead(thread, object);
     if (!thread->cascading)
         empty_worklist(thread, thread->heap->options.release_slice);

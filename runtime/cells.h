@@ -70,7 +70,7 @@ orr_cell_next(const struct orr_object *cell)
 }
 
 /* A cell, its contents undefined. */
-static inline struct orr_object *
+static inline __attribute__((always_inline)) struct orr_object *
 orr_cell_take(struct orr_thread *thread, size_t bytes)
 {
     struct orr_cell_list *list = &thread->cells[orr_cell_class(bytes)];

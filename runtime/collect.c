@@ -268,9 +268,13 @@ allocate_hard(struct orr_thread *thread, size_t bytes)
 struct orr_object *
 orr_cell_take_slow(struct orr_thread *thread, size_t bytes)
 {
-    orr_poll_slow(thread);
-    orr_collect_if_due(thread);
-    struct orr_object *object = thread->heap->kind->allocate(thread, bytes);
+    const struct orr_heap_kind *kind = thread->heap->kind;
+    orr_poll(thread);
+    if (++thread->unchecked >= kind->check_every) {
+        thread->unchecked = 0;
+        orr_collect_if_due(thread);
+    }
+    struct orr_object *object = kind->allocate(thread, bytes);
     if (__builtin_expect(!object, 0))
         object = allocate_hard(thread, bytes);
     if (object)

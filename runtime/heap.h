@@ -124,6 +124,7 @@ struct orr_heap_kind {
     const char *name, *summary;
     bool is_walkable;      /* `walk` exists */
     bool finds_interior;   /* `find` exists */
+    uint32_t check_every;  /* slow allocations between looks at the trigger: 1 where each fills a list */
     enum orr_status (*open)(struct orr_heap *heap, struct orr_error *error);
     /* Gives everything back, live objects included. No threads. */
     void (*close)(struct orr_heap *heap);

@@ -604,6 +604,7 @@ const struct orr_heap_kind orr_heap_blocks = {
     .summary = "size-class blocks on a jemalloc arena, thread-local lists, walkable",
     .is_walkable = true,
     .finds_interior = true,
+    .check_every = 1,
     .open = open_blocks,
     .close = close_blocks,
     .thread_attach = thread_attach,

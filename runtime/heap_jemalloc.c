@@ -205,6 +205,7 @@ const struct orr_heap_kind orr_heap_jemalloc = {
     .summary = "a jemalloc arena with extent hooks and side bits, walkable",
     .is_walkable = true,
     .finds_interior = true,
+    .check_every = 64,
     .open = open_arena,
     .close = close_arena,
     .thread_attach = thread_attach,

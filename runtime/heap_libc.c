@@ -165,6 +165,7 @@ const struct orr_heap_kind orr_heap_libc = {
     .summary = "malloc and free with a registry, walkable; for AddressSanitizer",
     .is_walkable = true,
     .finds_interior = true,
+    .check_every = 64,
     .open = open_registry,
     .close = close_registry,
     .thread_attach = thread_attach,

@@ -120,6 +120,7 @@ scratch(struct orr_heap *heap)
 const struct orr_heap_kind orr_heap_mimalloc = {
     .name = "mimalloc",
     .summary = "mimalloc as it comes, for comparison; not walkable",
+    .check_every = 64,
     .open = open_heap,
     .close = close_heap,
     .thread_attach = thread_attach,

@@ -112,7 +112,7 @@ orr_own_set(struct orr_own *own, struct orr_object *value)
 
 /* --- allocation ---------------------------------------------------------------------------------- */
 
-static inline struct orr_object *
+static inline __attribute__((always_inline)) struct orr_object *
 orr_birth(struct orr_thread *thread, struct orr_object *object, const struct orr_type *type)
 {
     uint64_t counts = orr_type_is_green(type) ? thread->birth_counts_green : thread->birth_counts;
@@ -128,7 +128,7 @@ orr_birth(struct orr_thread *thread, struct orr_object *object, const struct orr
 
 /* A fresh object, references null, raw bytes zero; counted. A safepoint. Null: out of memory or over the
  * heap limit even after a collection; the heap is intact and the program may drop something and go on. */
-static inline struct orr_object *
+static inline __attribute__((always_inline)) struct orr_object *
 orr_new(struct orr_thread *thread, const struct orr_type *type)
 {
     struct orr_object *object = orr_cell_take(thread, type->bytes);

@@ -94,6 +94,7 @@ struct orr_thread {
     void *heap_private;         /* the heap kind's own thread state */
     void *collector_private;    /* the collector's own thread state */
     bool collecting;            /* is inside orr_collect */
+    uint32_t unchecked;         /* slow allocations since the trigger was last looked at */
 
     /* Stopping; see safepoint.c. */
     _Atomic(uint32_t) state;             /* enum orr_thread_state */
