@@ -14,7 +14,7 @@
  * It is whole and holds its references, but it is no object any more: nobody refers to it, its count words
  * are a link, and walks pass by (orr_is_corpse).
  *
- * The including file defines, before:
+ * The including file includes its own rc_<name>.h first, and defines, before:
  *   static inline bool drop(struct orr_thread *, struct orr_object *);
  *       drops one reference; true if the object died of it and is marked dying (mark_dying below)
  *   static inline enum drop_outcome drop_quickly(struct orr_thread *, struct orr_object *);
@@ -224,6 +224,19 @@ die(struct orr_thread *thread, struct orr_object *object)
     link_dead(thread, object);
     if (!thread->cascading)
         empty_worklist(thread, thread->heap->options.release_slice);
+}
+
+/* The inline half, for the cold table. */
+static void
+release(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_rc_release(thread, object);
+}
+
+static void
+retain(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_rc_retain(thread, object);
 }
 
 #endif

@@ -116,18 +116,6 @@ orr_rc_atomic_release_slow(struct orr_thread *thread, struct orr_object *object)
 
 /* --- the cold table -------------------------------------------------------------------------------- */
 
-static void
-release(struct orr_thread *thread, struct orr_object *object)
-{
-    orr_rc_release(thread, object);
-}
-
-static void
-retain(struct orr_thread *thread, struct orr_object *object)
-{
-    orr_rc_retain(thread, object);
-}
-
 static bool
 try_retain(struct orr_thread *thread, struct orr_object *object)
 {

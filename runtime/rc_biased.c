@@ -351,18 +351,6 @@ orr_rc_biased_released(struct orr_thread *thread, struct orr_object *object, uin
 
 /* --- the cold table -------------------------------------------------------------------------------- */
 
-static void
-release(struct orr_thread *thread, struct orr_object *object)
-{
-    orr_rc_release(thread, object);
-}
-
-static void
-retain(struct orr_thread *thread, struct orr_object *object)
-{
-    orr_rc_retain(thread, object);
-}
-
 static bool
 try_retain(struct orr_thread *thread, struct orr_object *object)
 {
