@@ -227,6 +227,9 @@ die(struct orr_thread *thread, struct orr_object *object)
 }
 
 /* The inline half, for the cold table. */
+static inline void orr_rc_release(struct orr_thread *thread, struct orr_object *object);
+static inline void orr_rc_retain(struct orr_thread *thread, struct orr_object *object);
+
 static void
 release(struct orr_thread *thread, struct orr_object *object)
 {
