@@ -1,7 +1,7 @@
 /* borrow.c - the log of borrows of checked builds.
  *
  * An entry is an object that was borrowed; with bit 0 set, a cell whose object died since and which is
- * kept (flags SHELL and BORROWED, type still set, so that the report can name it).
+ * kept (flag SHELL, type still set, so that the report can name it).
  */
 #include "runtime/borrow.h"
 

@@ -44,13 +44,15 @@ trigger_counts(const struct orr_heap *heap)
            heap->options.trigger.kind == ORR_TRIGGER_adaptive;
 }
 
-/* Each thread has its share of the threshold, so that no shared counter is touched per candidate. */
+/* Each thread has its share of the threshold, so that no shared counter is touched per candidate; those of
+ * threads that have gone count whole. */
 static bool
 candidates_are_many(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
-    /* relaxed, both: a threshold and an estimate */
-    return thread->candidates.total * orr_load_relaxed(&heap->thread_count) >=
+    /* relaxed, all: a threshold and estimates */
+    return thread->candidates.total * orr_load_relaxed(&heap->thread_count) +
+               orr_load_relaxed(&heap->orphan_count) >=
            orr_load_relaxed(&heap->count_limit);
 }
 
@@ -64,9 +66,8 @@ orr_candidates_check(struct orr_thread *thread)
         orr_attention_set(thread, ORR_ATTENTION_COLLECT);
 }
 
-/* Tells the heap what this thread has allocated and freed since it last told. */
-static void
-tell_live(struct orr_thread *thread)
+void
+orr_live_tell(struct orr_thread *thread)
 {
     /* relaxed, all: own counters, and an estimate */
     int64_t live = (int64_t)orr_load_relaxed(&thread->counters.allocated) -
@@ -161,7 +162,7 @@ run_collection(struct orr_thread *thread, const char *cause, enum orr_urgency ur
     collection.stop_ns = orr_clock_ns();
     orr_pause_note(thread, ORR_PAUSE_STOP, collection.start_ns);
     verify_stopped(thread, "after");
-    tell_live(thread);
+    orr_live_tell(thread);
     collection.heap_bytes_after = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: statistics */
     orr_store_relaxed(&heap->bytes_after_collection, collection.heap_bytes_after);
     orr_store_relaxed(&heap->live_after_collection, orr_load_relaxed(&heap->live));
@@ -225,7 +226,7 @@ orr_collect_if_due(struct orr_thread *thread)
 {
     if (thread->collecting || !thread->heap->collector->collect)
         return;
-    tell_live(thread);
+    orr_live_tell(thread);
     if (is_due(thread))
         collect(thread, trigger_names[thread->heap->options.trigger.kind], ORR_URGENCY_AUTOMATIC);
 }

@@ -90,6 +90,7 @@ struct orr_heap {
     _Atomic(uint32_t) thread_count; /* written under both locks; read anywhere, as an estimate */
     struct orr_thread_counters gone; /* summed counters of detached threads */
     struct orr_buffer orphans;       /* candidates of detached threads */
+    _Atomic(uint64_t) orphan_count;  /* how many, for triggers, which look without a lock */
     struct orr_buffer parked;        /* candidates that a collector put aside; still claimed */
 
     struct orr_mutex owners_lock; /* handing out ids */
@@ -135,8 +136,8 @@ struct orr_heap_kind {
     struct orr_object *(*allocate)(struct orr_thread *thread, size_t bytes);
     /* Takes a dead cell back. Its type is still set. Any thread may free any cell. */
     void (*release)(struct orr_thread *thread, struct orr_object *object);
-    /* World stopped: calls visit on every live or shell object of share `part` of `parts`, in address
-     * order. visit may free the object it is given, and no other. */
+    /* World stopped: calls visit on every live or shell object of share `part` of `parts`; blocks and
+     * jemalloc in address order, but for large objects. visit may free the object it is given, and no other. */
     void (*walk)(struct orr_heap *heap, uint32_t part, uint32_t parts,
                  void (*visit)(struct orr_object *object, void *argument), void *argument);
     /* World stopped: the object whose cell holds the address, or null. */

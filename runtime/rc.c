@@ -44,6 +44,7 @@ orr_candidates_take(struct orr_heap *heap, struct orr_buffer *candidates)
 {
     orr_assert(orr_world_is_stopped(heap));
     orr_buffer_append(candidates, &heap->orphans);
+    orr_store_relaxed(&heap->orphan_count, (uint64_t)0); /* relaxed: an estimate */
     for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
         orr_buffer_append(candidates, &thread->candidates);
 }

@@ -13,6 +13,8 @@
  */
 #include "runtime/thread.h"
 
+#include "runtime/borrow.h"
+#include "runtime/collect.h"
 #include "runtime/collector.h"
 #include "runtime/owner.h"
 #include "runtime/stop.h"
@@ -162,6 +164,9 @@ orr_thread_detach(struct orr_thread *thread)
         orr_owner_unregister(thread);
     orr_assert(!thread->dead);
     thread->finishing = true;
+    if (ORR_IS_CHECKED)
+        orr_borrows_end(thread);
+    orr_live_tell(thread);
     if (heap->collector->thread_detach)
         heap->collector->thread_detach(thread);
     /* BLOCKED while we wait for the registry: a stop may be under way and must not wait for us. */
@@ -169,6 +174,7 @@ orr_thread_detach(struct orr_thread *thread)
     orr_mutex_lock(&heap->threads_lock);
     heap->kind->thread_detach(thread);
     orr_buffer_append(&heap->orphans, &thread->candidates);
+    orr_store_relaxed(&heap->orphan_count, heap->orphans.total); /* relaxed: an estimate */
     orr_mutex_lock(&heap->books_lock);
     hand_counters_over_locked(thread);
     unregister_locked(thread);
