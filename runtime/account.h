@@ -22,7 +22,7 @@ orr_account_spend(struct orr_heap *heap, struct orr_account *account, size_t byt
     if (account->budget < (int64_t)bytes) {
         uint64_t charge = bytes > ORR_ACCOUNT_STEP ? bytes : ORR_ACCOUNT_STEP;
         if (!orr_heap_charge(heap, charge)) {
-            charge = bytes; /* near the limit, exactly */
+            charge = bytes - (uint64_t)account->budget; /* near the limit, only what is missing */
             if (!orr_heap_charge(heap, charge))
                 return false;
         }

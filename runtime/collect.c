@@ -271,7 +271,7 @@ orr_cell_take_slow(struct orr_thread *thread, size_t bytes)
 {
     const struct orr_heap_kind *kind = thread->heap->kind;
     orr_poll(thread);
-    if (++thread->unchecked >= kind->check_every) {
+    if (++thread->unchecked >= kind->check_every || bytes > ORR_CELL_MAX) {
         thread->unchecked = 0;
         orr_collect_if_due(thread);
     }

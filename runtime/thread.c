@@ -35,6 +35,7 @@ set_birth(struct orr_thread *thread)
     thread->birth_counts_green = heap->rc->birth_count;
     thread->hooks = heap->collector->hooks;
     thread->stress_left = heap->options.stress_every;
+    thread->unchecked = heap->kind->check_every; /* a short life looks at the trigger too */
     if (heap->options.stress_every)
         thread->hooks |= ORR_HOOK_STRESS;
     if (heap->options.ledger)
