@@ -38,7 +38,7 @@ step() {
 orr_packages
 for preset in "${presets[@]}"; do
     echo "== $preset"
-    step "$preset" 60 cmake --preset "$preset" -DORR_WERROR="${ORR_WERROR:-OFF}"
-    step "$preset" 400 cmake --build --preset "$preset"
-    step "$preset" 240 ctest --preset "$preset"
+    step "$preset" 120 cmake --preset "$preset" -DORR_WERROR="${ORR_WERROR:-OFF}"
+    step "$preset" 900 cmake --build --preset "$preset"
+    step "$preset" 600 ctest --preset "$preset"
 done
