@@ -155,6 +155,147 @@ try_running(const struct orr_heap_options *options)
     try_fate(options, RUNS);
 }
 
+/* --- leaving while others drop ---------------------------------------------------------------------- */
+
+/* Each object, when it is destroyed, waits until another thread has dropped the next one. So each drop comes
+ * after the owner has looked at its queue for what it thinks is the last time. */
+enum { STEPS = 4 };
+
+struct departure {
+    struct world *world;
+    struct orr_root roots[STEPS];       /* the objects, for the other thread to drop */
+    _Atomic(uint32_t) dying[STEPS + 1]; /* 1: the object before is being destroyed */
+    _Atomic(uint32_t) dropped[STEPS];   /* 1: the other thread has dropped it */
+    _Atomic(uint32_t) is_ready, deaths;
+};
+
+static struct departure *departure;
+
+struct step {
+    struct orr_object header;
+    struct orr_slot slots[2];
+    uint64_t number; /* 0: dropped by the owner itself */
+};
+
+/* Without a poll: the owner sees nothing of what the other does meanwhile. */
+static void
+destroy_step(struct orr_thread *thread, struct orr_object *object)
+{
+    const uint64_t number = ((struct step *)object)->number;
+    (void)thread;
+    orr_add_relaxed(&departure->deaths, 1);
+    if (number == STEPS)
+        return;
+    orr_store_release(&departure->dying[number], 1);
+    while (orr_load_acquire(&departure->dropped[number]) == 0)
+        orr_yield();
+}
+
+static uint16_t step_index;
+static const struct orr_type type_step = {.name = "step",
+                                          .bytes = sizeof(struct step),
+                                          .references = 2,
+                                          .destroy = destroy_step,
+                                          .index = &step_index};
+
+/* Each step has a tail of two, so that a slice leaves some of it on the worklist. */
+static struct orr_object *
+new_step(struct orr_thread *thread, uint64_t number)
+{
+    ORR_OWN(thread, step, orr_new(thread, &type_step));
+    ORR_OWN(thread, tail, orr_new(thread, &type_node));
+    ORR_OWN(thread, end, orr_new(thread, &type_node));
+    cr_assert(step.ref && tail.ref && end.ref);
+    ((struct step *)step.ref)->number = number;
+    orr_set(thread, tail.ref, 0, end.ref);
+    orr_set(thread, step.ref, 0, tail.ref);
+    return orr_take(&step);
+}
+
+static void *
+leave(void *argument)
+{
+    struct departure *const own = argument;
+    struct orr_thread *const thread = attach(own->world->heap);
+    {
+        /* The first release frees one object, the slice; the rest waits until the thread leaves. */
+        ORR_OWN(thread, before, orr_new(thread, &type_node));
+        cr_assert(before.ref);
+        orr_give(thread, before.ref, 0, new_step(thread, 0));
+        for (uint32_t i = 0; i < STEPS; i++)
+            root_put(thread, &own->roots[i], new_step(thread, i + 1));
+        announce(&own->is_ready);
+    }
+    orr_thread_detach(thread);
+    return NULL;
+}
+
+static void
+try_leaving(const struct orr_heap_options *chosen)
+{
+    if (!STRATEGY_UNDER_TEST->has_owner)
+        return; /* what others drop never comes back to whoever made it */
+    struct orr_heap_options options = *chosen;
+    options.release_slice = 1;
+    struct world world = world_open(&options);
+    struct departure own = {.world = &world};
+    struct orr_os_thread other;
+    struct orr_error error;
+    departure = &own;
+    cr_assert_eq(orr_type_register(&type_step, &error), ORR_OK);
+    for (uint32_t i = 0; i < STEPS; i++)
+        orr_root_add(world.heap, &own.roots[i]);
+    cr_assert(orr_os_thread_start(&other, leave, &own, 0));
+    await(&own.is_ready, world.thread, true);
+    for (uint32_t i = 0; i < STEPS; i++) {
+        await(&own.dying[i], world.thread, true);
+        root_put(world.thread, &own.roots[i], NULL);
+        orr_store_release(&own.dropped[i], 1);
+    }
+    orr_block_enter(world.thread);
+    orr_os_thread_join(&other);
+    orr_block_leave(world.thread);
+    world_settle(&world);
+    cr_assert_eq(orr_load_relaxed(&own.deaths), STEPS + 1, "%s: %u deaths", world_name(&world),
+                 orr_load_relaxed(&own.deaths));
+    cr_assert_eq(world_live(&world), 0, "%s", world_name(&world));
+    for (uint32_t i = 0; i < STEPS; i++)
+        orr_root_remove(world.heap, &own.roots[i]);
+    world_close(&world);
+}
+
+/* --- an owner that runs ----------------------------------------------------------------------------- */
+
+/* What others drop dies soon after, at a poll of its owner: nobody has to stop the world for it. */
+static void
+try_soon(const struct orr_heap_options *options)
+{
+    if (!ORR_COUNTED)
+        return; /* nothing dies of a drop */
+    struct world world = world_open(options);
+    struct graph *const graph = graph_random(3, 200, 0, 0);
+    struct planted planted;
+    struct builder builder = {.world = &world, .planted = &planted, .fate = RUNS};
+    struct orr_os_thread other;
+    planted_open(&planted, &world, graph, "200 objects by themselves");
+    cr_assert(orr_os_thread_start(&other, build, &builder, 0));
+    await(&builder.has_built, world.thread, true);
+    planted_drop_scaffold(&planted, world.thread);
+    planted_drop_anchor(&planted, world.thread);
+    const uint64_t deadline_ns = orr_clock_ns() + 20000000000u;
+    while (world_live(&world) != 0 && orr_clock_ns() < deadline_ns)
+        orr_yield();
+    cr_assert_eq(world_live(&world), 0, "%s: %lu objects wait for ever", world_name(&world),
+                 (unsigned long)world_live(&world));
+    announce(&builder.may_leave);
+    orr_block_enter(world.thread);
+    orr_os_thread_join(&other);
+    orr_block_leave(world.thread);
+    planted_close(&planted, &world);
+    graph_free(graph);
+    world_close(&world);
+}
+
 /* --- many at once ---------------------------------------------------------------------------------- */
 
 enum { SLOTS = 4, WORKERS = 3, ROUNDS = UNDER_SANITIZER ? 400 : 4000, LIVES = 3 };
@@ -291,6 +432,14 @@ try_crowd(const struct orr_heap_options *options)
     Test(threads_running, collector)                                                               \
     {                                                                                              \
         for_each_heap(orr_collector_find(#collector), 2, try_running);                             \
+    }                                                                                              \
+    Test(threads_leaving, collector)                                                               \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 2, try_leaving);                             \
+    }                                                                                              \
+    Test(threads_soon, collector)                                                                  \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 2, try_soon);                                \
     }                                                                                              \
     Test(threads_crowd, collector)                                                                 \
     {                                                                                              \

@@ -9,7 +9,9 @@ enum {
     PAIRS = UNDER_SANITIZER ? 3000 : 20000, /* cycles that are made */
     COUNT = 500,                            /* of the triggers that count */
     BYTES = 64 << 10,
-    LIVES = UNDER_SANITIZER ? 250 : 500, /* threads that come and go; a thread may hold two steps of 64 KiB */
+    LIVES = UNDER_SANITIZER
+                ? 250
+                : 500, /* threads that come and go; a thread may hold two steps of 64 KiB */
     PAIRS_PER_LIFE = 20
 };
 

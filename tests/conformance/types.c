@@ -44,6 +44,9 @@ static _Atomic(uint64_t) destroyed_ids;         /* sum of the ids they saw */
 static struct orr_root keepsakes[HABITS];       /* what RELEASES lets go of */
 static _Atomic(uint32_t) is_blocked, may_go_on; /* BLOCKS: between the callback and the test */
 
+static struct orr_slot *watched;       /* by every callback, when not null */
+static struct orr_object *watched_for; /* what it must hold */
+
 static void destroy_mourned(struct orr_thread *thread, struct orr_object *object);
 
 static uint16_t index_odd, index_mourned, index_green_array;
@@ -71,6 +74,8 @@ destroy_mourned(struct orr_thread *thread, struct orr_object *object)
         struct orr_object *const child = orr_slot_peek(&mourned->slots[i]);
         cr_assert(!child || orr_type_of(child), "a reference of a dying object leads nowhere");
     }
+    if (watched)
+        cr_assert_eq(orr_slot_peek(watched), watched_for, "released before it was overwritten");
     switch ((enum habit)mourned->habit) {
     case RELEASES:
         root_put(thread, &keepsakes[RELEASES], NULL);
@@ -350,6 +355,46 @@ try_destroy_under_stress(const struct orr_heap_options *options)
     try_destroy(&stress);
 }
 
+/* --- what a callback finds in the slot that its object left ---------------------------------------- */
+
+/* Law 3: the new value is in the slot before the old one is released. And a slot may be given what it holds. */
+static void
+try_order_of_stores(const struct orr_heap_options *options)
+{
+    if (!ORR_COUNTED)
+        return; /* nothing dies of a store */
+    struct world world = open_with_types(options);
+    struct orr_thread *const thread = world.thread;
+    {
+        ORR_OWN(thread, holder, orr_new(thread, &type_node));
+        ORR_OWN(thread, next, orr_new(thread, &type_node));
+        cr_assert(holder.ref && next.ref);
+        watched = orr_field(holder.ref, 0);
+        for (unsigned way = 0; way < 4; way++) {
+            orr_give(thread, holder.ref, 0, new_mourned(thread, way + 1, WATCHES));
+            watched_for = way == 3 ? NULL : next.ref;
+            if (way == 0)
+                orr_set(thread, holder.ref, 0, next.ref);
+            else if (way == 1)
+                orr_give(thread, holder.ref, 0, orr_get_slot(thread, &next.slot));
+            else if (way == 2)
+                orr_store(thread, holder.ref, 0, next.ref);
+            else
+                orr_release(thread, orr_exchange(thread, holder.ref, 0, NULL));
+            cr_assert_eq(orr_load_relaxed(&destroyed), way + 1);
+        }
+        watched = NULL;
+        orr_give(thread, holder.ref, 1,
+                 new_mourned(thread, 5, WATCHES)); /* held by the slot alone */
+        orr_set(thread, holder.ref, 1, orr_slot_peek(orr_field(holder.ref, 1)));
+        orr_store(thread, holder.ref, 1, orr_slot_peek(orr_field(holder.ref, 1)));
+        cr_assert_eq(orr_load_relaxed(&destroyed), 4, "a slot was given what it holds");
+    }
+    expect_destroyed(&world, 5, "each once");
+    expect_live(&world, 0, "after stores");
+    world_close(&world);
+}
+
 /* --- a callback that takes its time ------------------------------------------------------------------- */
 
 struct mourner {
@@ -441,6 +486,10 @@ try_blocking_destroy(const struct orr_heap_options *options)
     Test(types_destroy, collector)                                                                 \
     {                                                                                              \
         for_each_heap(orr_collector_find(#collector), 1, try_destroy);                             \
+    }                                                                                              \
+    Test(types_store, collector)                                                                   \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, try_order_of_stores);                     \
     }                                                                                              \
     Test(types_destroy_blocks, collector)                                                          \
     {                                                                                              \

@@ -108,7 +108,7 @@ Test(slot, a_reader_waits_for_a_reader)
 
 /* --- many ------------------------------------------------------------------------------------------ */
 
-enum { THREADS = 4, ROUNDS = 20000 };
+enum { THREADS = 4, ROUNDS = 3000 };
 
 struct crowd {
     struct orr_slot slot;
