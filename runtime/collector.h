@@ -20,7 +20,11 @@ enum {
     ORR_NEEDS_WALK = 4,       /* the heap enumerates its objects */
     ORR_NEEDS_SCRATCH = 8,    /* a u32 beside every object */
     ORR_NEEDS_CANDIDATES = 16, /* decrements to non-zero enter the candidate buffers */
-    ORR_NEEDS_BLOCKS = 32     /* the `blocks` heap and no other */
+    ORR_NEEDS_BLOCKS = 32,    /* the `blocks` heap and no other */
+    /* Each fresh object that may lie on a cycle enters the candidate buffer of its thread, claimed from birth;
+     * decrements claim nothing. Dead or alive it stays named until the collector ends the claim
+     * (orr_candidate_unclaim for the dead) or gives the object a colour above `claimable`. */
+    ORR_NEEDS_NEWBORNS = 64
 };
 
 struct orr_collector {
@@ -29,7 +33,10 @@ struct orr_collector {
     uint32_t needs;      /* ORR_NEEDS_* */
     uint8_t hooks;       /* ORR_HOOK_*: which operations below the mutators call */
     bool frees_untraced; /* false: without counts nothing would ever be freed (none, quarantine) */
+    bool generational;     /* colours 0 to ORR_GENERATION_OLDEST are generations */
+    uint8_t claimable;     /* NEWBORNS: the highest colour whose objects are named by buffers */
     uint32_t completeness; /* collections after which all garbage is gone; 0: never promised */
+    const char *exceptions; /* rules of gc.h that it cannot keep by its nature, "N: because; ..."; or null */
     struct orr_trigger trigger; /* default */
     size_t heap_bytes, thread_bytes; /* private state, zeroed: heap->collector_private, thread->... */
     size_t settings_bytes;

@@ -3,6 +3,7 @@
  * Law 8: every wait of a mutator is a measured pause with a cause. The runtime measures, the listener
  * keeps; the runtime itself stores no history. One listener per heap; it is called on the thread that
  * paused, or on the collecting thread, possibly with the world stopped: it must not call the runtime.
+ * (Callbacks that may use the heap: orr_gc_callback_add.)
  */
 #ifndef ORR_RUNTIME_EVENTS_H
 #define ORR_RUNTIME_EVENTS_H
@@ -56,6 +57,9 @@ struct orr_collection {
     const char *collector;
     const char *cause; /* why it ran: a trigger's name, "limit", "stress", "settle", or the program's word */
     enum orr_urgency urgency;
+    int generation;     /* this one and all younger; the oldest: everything */
+    uint64_t budget_ns; /* orr_gc_step: stop when this is used up, if the collector can; 0: none */
+    bool more;          /* it did stop */
     uint64_t start_ns, stop_ns;
     uint32_t phase_count;
     struct orr_phase phases[ORR_PHASES_MAX];
@@ -64,6 +68,8 @@ struct orr_collection {
     uint64_t edges_visited; /* references looked at */
     uint64_t freed;         /* objects destroyed because this collection found them dead */
     uint64_t freed_bytes;
+    uint64_t uncollectable; /* unreachable objects kept because of a legacy finalizer */
+    uint64_t resurrected;   /* found unreachable, and made reachable again by callbacks */
     uint64_t heap_bytes_before, heap_bytes_after;
     uint64_t requester_cpu_ns; /* processor time of the thread that collected; the caller fills it */
     uint64_t collector_cpu_ns; /* processor time of worker threads, not of the requester */
@@ -75,6 +81,10 @@ struct orr_listener {
     /* Each thread's time from the request of a stop to its own stopping. */
     void (*safepoint)(void *context, uint32_t thread_id, uint64_t requested_ns, uint64_t reached_ns);
     void (*collection)(void *context, const struct orr_collection *collection);
+    /* A callback raised an error (raise.h): where, and what. World running. Null: standard error. */
+    void (*failed)(void *context, const char *where, const char *message);
+    /* A sentence of the debug flags (gc.h). World running. Null: standard error. */
+    void (*report)(void *context, const char *sentence);
 };
 
 #endif

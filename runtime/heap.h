@@ -36,6 +36,8 @@ struct orr_trigger {
     double ratio;   /* ratio: growth as a share of the survivors */
 };
 
+enum { ORR_GENERATIONS = 3 };
+
 struct orr_heap_options {
     const struct orr_rc *rc;
     const struct orr_collector *collector;
@@ -47,6 +49,11 @@ struct orr_heap_options {
     uint64_t stress_every;      /* collect every N allocations of a thread; 0: off */
     bool verify;                /* verify the heap before and after each collection */
     bool ledger;                /* keep a death ledger (ledger.h) */
+    bool sites;                 /* remember where each object was made, for the leak report; implies ledger */
+    uint64_t garbage_bound;     /* orr_gc_bound_set; 0: none */
+    uint32_t debug;             /* orr_gc_debug_set */
+    bool gc_disabled;           /* no collection starts by itself until orr_gc_enable */
+    uint64_t thresholds[ORR_GENERATIONS]; /* orr_gc_threshold_set; all 0: the trigger's count, 10, 10 */
     const char *const *settings; /* null-terminated KEY=VALUE for the collector; may be null */
     struct orr_listener listener; /* callbacks may be null */
 };
@@ -70,6 +77,26 @@ struct orr_world {
     void (*question)(struct orr_thread *subject, void *argument); /* the present handshake */
     void *question_argument;
 };
+
+/* Control over collections; see gc.h. */
+struct orr_gc {
+    _Atomic(bool) disabled;
+    _Atomic(uint32_t) debug;
+    _Atomic(uint64_t) bound;
+    _Atomic(uint64_t) thresholds[ORR_GENERATIONS];
+    _Atomic(uint64_t) counts[ORR_GENERATIONS];  /* [0] unused: computed from `live` */
+    _Atomic(uint64_t) finalizers_pending;       /* finalizers and callbacks to run before the collection ends */
+    _Atomic(uint32_t) finalizing;               /* the collection under way has come to its finalizers */
+    struct orr_mutex lock;                      /* the rest; no safepoint while it is held */
+    struct orr_trigger trigger;
+    struct orr_gc_stats *stats;                 /* one per generation */
+    struct orr_gc_hook *hooks;                  /* callbacks, in order */
+    struct orr_buffer garbage;                  /* struct orr_root *, one per object on the list */
+    uint64_t long_lived, long_lived_pending;    /* `generations`: the 25 % rule */
+    _Atomic(uint64_t) frozen;                   /* objects frozen and not unfrozen; dead ones included */
+};
+
+struct orr_finalize_registry;
 
 struct orr_heap {
     struct orr_heap_options options;
@@ -113,6 +140,9 @@ struct orr_heap {
     _Atomic(uint64_t) collections_begun, collections_done;
     _Atomic(uint64_t) garbage_peak, garbage_bytes_peak; /* most that one collection found */
     _Atomic(bool) verification_failed;
+
+    struct orr_gc gc;
+    struct orr_finalize_registry *finalizes; /* finalize.c; null until the first entry */
 
     struct orr_ledger *ledger;
     void *kind_private;

@@ -76,8 +76,14 @@ enum {
     ORR_FLAG_BORROWED = 8,    /* checked builds: in some thread's borrow log */
     ORR_FLAG_SERIAL = 16,     /* in the death ledger */
     ORR_FLAG_DYING = 32,      /* being destroyed; in checked builds, on a worklist of the dead */
-    ORR_FLAG_DESTROYED = 64,  /* its type's destroy has run */
-    ORR_FLAG_PUBLISHED = 128  /* atomic: readers that hold nothing may try to retain it */
+    ORR_FLAG_FINALIZED = 64,  /* its type's finalize has run; never set on green objects */
+    ORR_FLAG_PUBLISHED = 128  /* readers that hold nothing may try to retain it (weak.h); one-way */
+};
+
+/* colour: the collector's own values, but for these, which mean the same to all. */
+enum {
+    ORR_COLOUR_FROZEN = 0xfe, /* in the permanent set (gc.h): no collector looks at it */
+    ORR_COLOUR_GARBAGE = 0xff /* proved dead; between the proof and the freeing */
 };
 
 /* shared, under biased counting */
@@ -128,7 +134,11 @@ typedef void orr_visit_slot(struct orr_slot *slot, void *argument);
 
 enum {
     ORR_TYPE_ARRAY = 1,   /* struct orr_array: length and raw bytes are the object's own */
-    ORR_TYPE_ACYCLIC = 2, /* green: no object of this type can be on a cycle of references */
+    ORR_TYPE_ACYCLIC = 2, /* green: no object of this type can be on a cycle of references; not tracked */
+    ORR_TYPE_LEGACY = 4,  /* finalize must not be called on a member of a cycle: such cycles are kept and
+                           * listed as uncollectable (gc.h) */
+    ORR_TYPE_CLASS = 8    /* its objects describe others, like a class: weak references to them without a
+                           * callback are cleared only after the finalizers of the same garbage */
 };
 
 /* Describes all objects of one kind. The program owns it; it must outlive its registration, which is for
@@ -141,12 +151,18 @@ struct orr_type {
     /* Irregular types: calls visit on every slot, each exactly once (law 1). Null: regular layout.
      * Runs with the world stopped or on an object nobody else can reach; must not call the runtime. */
     void (*trace)(struct orr_object *object, orr_visit_slot *visit, void *argument);
-    /* Called once when an object dies, before its references are dropped; may be null. It may allocate and
-     * release. When a collector calls it (world running, all other garbage still whole) it may also make
-     * the object reachable again: then the object lives on, and is not destroyed a second time; where
-     * nothing is counted it must not. When the last reference was dropped it must not either. */
+    /* The finalizer, after PEP 442; may be null. Called when the object has become unreachable, by its last
+     * release or by a collection, while it and all it refers to are whole, and at most once in its life
+     * (green objects: once per death). It may do what a program may: allocate, release, store, collect,
+     * block, and make the object reachable again; then the object lives on. World running, on an attached
+     * thread, which holds the object meanwhile. Errors: raise them (raise.h). */
+    void (*finalize)(struct orr_thread *thread, struct orr_object *object);
+    /* The last thing that happens to an object, once, when it is certain to be freed: for memory, files and
+     * the like that it owns outside the heap. Its references are still there. It may allocate and release;
+     * it must not make the object reachable. May be null. */
     void (*destroy)(struct orr_thread *thread, struct orr_object *object);
-    uint16_t *index; /* where registration puts the index */
+    uint16_t *index;  /* where registration puts the index */
+    int16_t priority; /* of finalize, among those of one collection: higher ones first */
 };
 
 /* An array of references with a tail of raw bytes; its element k is slot k. */
@@ -164,7 +180,7 @@ enum {
     ORR_LAYOUT_ARRAY = ORR_TYPE_ARRAY,
     ORR_LAYOUT_ACYCLIC = ORR_TYPE_ACYCLIC,
     ORR_LAYOUT_IRREGULAR = 4, /* has a trace */
-    ORR_LAYOUT_DESTROY = 8,   /* has a destroy */
+    ORR_LAYOUT_LAST = 8,      /* has a finalize or a destroy */
     ORR_LAYOUT_ODD = ORR_LAYOUT_ARRAY | ORR_LAYOUT_IRREGULAR /* slots are not just behind the header */
 };
 

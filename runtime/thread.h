@@ -73,6 +73,7 @@ struct orr_thread {
     uint32_t id;
     _Atomic(uint8_t) attention; /* ORR_ATTENTION_*; any thread sets, the owner clears */
     uint8_t hooks;              /* ORR_HOOK_*; the owner changes it, at a safepoint */
+    uint8_t claimable;          /* objects of higher colours are named by no candidate buffer */
     bool cascading;             /* the worklist below is being emptied further up this stack */
     bool finishing;             /* detach has begun */
     uint32_t birth_owner;       /* owner field of a fresh object: id or 0 */
@@ -94,6 +95,8 @@ struct orr_thread {
     void *heap_private;         /* the heap kind's own thread state */
     void *collector_private;    /* the collector's own thread state */
     bool collecting;            /* is inside orr_collect */
+    struct orr_error *raised;   /* raise.h; null: nothing is pending */
+    struct orr_error *raised_memory; /* where it is kept; null until the first raise */
     uint32_t unchecked;         /* slow allocations since the trigger was last looked at */
 
     /* Stopping; see safepoint.c. */
