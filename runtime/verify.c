@@ -1,7 +1,7 @@
 /* verify.c - the heap verifier.
  *
- * Independent of collectors: its own table of all objects (address, references found, claims found), built
- * by one walk, filled by a second over slots, roots and buffers, judged by a third. Slow and simple.
+ * Independent of collectors: its own table of all objects (object_map.h: references found, claims found),
+ * built by one walk, filled by a second over slots, roots and buffers, judged by a third. Slow and simple.
  *
  * Threads: the stopper's.
  */
@@ -9,24 +9,25 @@
 
 #include "runtime/collector.h"
 #include "runtime/ledger.h"
+#include "runtime/object_map.h"
 #include "runtime/owner.h"
 
 struct subject {
-    struct orr_object *object; /* null: empty */
-    uint64_t references;       /* found in slots, roots, locals, private lists */
+    struct orr_object *object;           /* null: empty */
+    uint64_t references;                 /* found in slots, roots, locals, private lists */
     uint8_t claims_local, claims_shared; /* entries of candidate buffers */
-    bool is_kept; /* dead, its cell held back by a thread that borrowed it */
+    bool is_kept;                        /* dead, its cell held back by a thread that borrowed it */
 };
 
 struct verifier {
     struct orr_heap *heap;
     struct orr_error *error;
-    struct subject *table;
-    uint64_t mask, used, living;
+    struct orr_object_map map;
+    struct subject *table; /* by place in the map */
+    uint64_t living;
     const struct orr_object *holder; /* whose slots are being looked at; null: roots */
     bool exact;
     bool failed; /* *error holds the first failure */
-    bool no_memory;
 };
 
 /* --- saying what is wrong -------------------------------------------------------------------------- */
@@ -38,7 +39,8 @@ report(struct verifier *verifier, const char *assertion, const struct orr_object
     if (verifier->failed)
         return;
     verifier->failed = true;
-    uint32_t index = orr_load_relaxed(&object->type); /* relaxed, all of this file: the world is stopped */
+    uint32_t index =
+        orr_load_relaxed(&object->type); /* relaxed, all of this file: the world is stopped */
     const struct orr_type *type = orr_type_table[index];
     orr_fail(verifier->error, ORR_CHECK_FAILED,
              "%s: object %p of type %s: %s: found %lld, expected %lld (owner %x flags %x count %x "
@@ -54,27 +56,7 @@ report(struct verifier *verifier, const char *assertion, const struct orr_object
 static struct subject *
 subject_of(const struct verifier *verifier, const struct orr_object *object)
 {
-    uint64_t i = (((uintptr_t)object >> 4) * 0x9e3779b97f4a7c15u >> 20) & verifier->mask;
-    while (verifier->table[i].object && verifier->table[i].object != object)
-        i = (i + 1) & verifier->mask;
-    return &verifier->table[i];
-}
-
-static bool
-grow(struct verifier *verifier)
-{
-    struct subject *old = verifier->table;
-    uint64_t count = old ? verifier->mask + 1 : 0, room = count ? count * 2 : 4096;
-    struct subject *table = orr_allocate(room * sizeof *table);
-    if (!table)
-        return false;
-    verifier->table = table;
-    verifier->mask = room - 1;
-    for (uint64_t i = 0; i < count; i++)
-        if (old[i].object)
-            *subject_of(verifier, old[i].object) = old[i];
-    orr_deallocate(old);
-    return true;
+    return &verifier->table[orr_object_map_place(&verifier->map, object)];
 }
 
 static bool
@@ -83,23 +65,35 @@ is_shell(const struct orr_object *object)
     return orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL;
 }
 
-static void
-enter(struct orr_object *object, void *argument)
+/* False: no memory. */
+static bool
+open_table(struct verifier *verifier)
 {
-    struct verifier *verifier = argument;
-    if (verifier->no_memory)
-        return;
-    if (verifier->used * 2 >= verifier->mask && !grow(verifier)) {
-        verifier->no_memory = true;
-        return;
+    const struct orr_object_map *map = &verifier->map;
+    if (!orr_object_map_build(&verifier->map, verifier->heap))
+        return false;
+    verifier->table = orr_allocate(map->places * sizeof *verifier->table);
+    if (!verifier->table) {
+        orr_object_map_free(&verifier->map);
+        return false;
     }
-    struct subject *subject = subject_of(verifier, object);
-    subject->object = object;
-    verifier->used++;
-    verifier->living += !is_shell(object);
-    uint32_t index = orr_load_relaxed(&object->type);
-    if (!orr_type_table[index])
-        report(verifier, "type", object, "its type index is not registered", index, 1);
+    for (uint64_t i = 0; i < map->places; i++) {
+        struct orr_object *object = verifier->table[i].object = map->objects[i];
+        if (!object)
+            continue;
+        verifier->living += !is_shell(object);
+        uint32_t index = orr_load_relaxed(&object->type);
+        if (!orr_type_table[index])
+            report(verifier, "type", object, "its type index is not registered", index, 1);
+    }
+    return true;
+}
+
+static void
+close_table(struct verifier *verifier)
+{
+    orr_deallocate(verifier->table);
+    orr_object_map_free(&verifier->map);
 }
 
 /* --- references ------------------------------------------------------------------------------------ */
@@ -347,24 +341,20 @@ verify(struct orr_heap *heap, struct orr_thread *thread, bool exact, struct orr_
     }
     struct verifier verifier = {.heap = heap, .error = error, .exact = exact};
     orr_counts_settle(thread);
-    verifier.no_memory = !grow(&verifier);
-    if (!verifier.no_memory)
-        heap->kind->walk(heap, 0, 1, enter, &verifier);
-    if (verifier.no_memory) {
-        orr_deallocate(verifier.table);
+    if (!open_table(&verifier)) {
         orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to verify a heap");
         return false;
     }
     if (!verifier.failed)
         count_references(&verifier);
-    for (uint64_t i = 0; i <= verifier.mask && !verifier.failed; i++)
+    for (uint64_t i = 0; i < verifier.map.places && !verifier.failed; i++)
         if (verifier.table[i].object)
             judge(&verifier, &verifier.table[i]);
     if (!verifier.failed)
         judge_books(&verifier);
     if (!verifier.failed && heap->collector->verify)
         heap->collector->verify(heap);
-    orr_deallocate(verifier.table);
+    close_table(&verifier);
     return !verifier.failed;
 }
 
