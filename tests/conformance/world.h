@@ -11,26 +11,9 @@
 #include "runtime/mutator.h"
 #include "runtime/verify.h"
 #include "tests/conformance/graph.h"
+#include "tests/conformance/variant.h"
 
 #include <criterion/criterion.h>
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#if !defined(UNDER_SANITIZER) && defined(ORR_HAS_ASAN)
-#define UNDER_SANITIZER 1
-#endif
-#ifndef UNDER_SANITIZER
-#define UNDER_SANITIZER 0
-#endif
-
-#define PASTE_(a, b) a##b
-#define PASTE(a, b) PASTE_(a, b)
-#define STRATEGY_UNDER_TEST (&PASTE(orr_rc_, ORR_RC))
 
 /* --- heaps ----------------------------------------------------------------------------------------- */
 
