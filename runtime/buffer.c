@@ -1,4 +1,4 @@
-/* buffer.c - chunks of a buffer: growth, hand-over, taking back. */
+/* buffer.c - chunks of a buffer: growth, hand-over, taking back, sifting. */
 #include "runtime/buffer.h"
 
 #include "runtime/platform.h"
@@ -85,4 +85,40 @@ orr_buffer_each(struct orr_buffer *buffer, void (*visit)(uintptr_t *, void *), v
     for (struct orr_chunk *chunk = buffer->oldest; chunk; chunk = chunk->next)
         for (uint32_t i = 0; i < chunk->used; i++)
             visit(&chunk->entries[i], argument);
+}
+
+/* Where the next entry that is kept goes; never ahead of the entry that is looked at. */
+struct sieve {
+    struct orr_chunk *chunk;
+    uint32_t used;
+};
+
+static void
+sieve_push(struct sieve *sieve, uintptr_t entry)
+{
+    if (sieve->used == sieve->chunk->room) {
+        sieve->chunk->used = sieve->used;
+        *sieve = (struct sieve){.chunk = sieve->chunk->next};
+    }
+    sieve->chunk->entries[sieve->used++] = entry;
+}
+
+void
+orr_buffer_filter(struct orr_buffer *buffer, bool (*keep)(uintptr_t, void *), void *argument)
+{
+    struct sieve sieve = {.chunk = buffer->oldest};
+    size_t kept = 0;
+    for (struct orr_chunk *chunk = buffer->oldest; chunk; chunk = chunk->next)
+        for (uint32_t i = 0; i < chunk->used; i++) {
+            uintptr_t entry = chunk->entries[i];
+            if (!keep(entry, argument))
+                continue;
+            sieve_push(&sieve, entry);
+            kept++;
+        }
+    buffer->total = kept;
+    if (sieve.chunk)
+        sieve.chunk->used = sieve.used;
+    while (buffer->newest != (kept ? sieve.chunk : NULL))
+        drop_newest_chunk(buffer);
 }

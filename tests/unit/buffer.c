@@ -133,3 +133,57 @@ Test(buffer, a_reservation_makes_the_next_push_certain)
     expect_ascending(&buffer, 16, 2 * ORR_CHUNK_ENTRIES);
     orr_buffer_clear(&buffer);
 }
+
+/* --- sifting ------------------------------------------------------------------------------------- */
+
+struct sieve {
+    uintptr_t multiple; /* of it are kept */
+    uintptr_t next;     /* entry that is asked about next */
+};
+
+static bool
+is_multiple(uintptr_t entry, void *argument)
+{
+    struct sieve *sieve = argument;
+    cr_assert_eq(entry, sieve->next, "each is asked once, oldest first");
+    sieve->next += 16;
+    return entry % sieve->multiple == 0;
+}
+
+static void
+expect_sifted(uintptr_t count, uintptr_t every)
+{
+    struct orr_buffer buffer = {0};
+    struct sieve sieve = {.multiple = 16 * every, .next = 16};
+    push_ascending(&buffer, 16, count);
+    orr_fail_allocation(1, true);
+    orr_buffer_filter(&buffer, is_multiple, &sieve);
+    orr_fail_allocation(0, false);
+    cr_assert_eq(sieve.next, 16 + count * 16);
+    struct walk walk = {.expected = 16 * every, .step = 16 * every};
+    orr_buffer_each(&buffer, expect_next, &walk);
+    cr_assert_eq(walk.seen, count / every);
+    cr_assert_eq(buffer.total, count / every);
+    cr_assert_eq(buffer.newest != NULL, count / every != 0);
+    size_t chunks = 0;
+    for (const struct orr_chunk *chunk = buffer.oldest; chunk; chunk = chunk->next)
+        chunks++;
+    cr_assert(chunks <= (count / every + ORR_CHUNK_TINY - 1) / ORR_CHUNK_TINY);
+    cr_assert(orr_buffer_push(&buffer, 8), "a sifted buffer grows again");
+    cr_assert_eq(orr_buffer_pop(&buffer), 8);
+    for (uintptr_t i = count / every; i > 0; i--)
+        cr_assert_eq(orr_buffer_pop(&buffer), i * 16 * every);
+    cr_assert_eq(orr_buffer_pop(&buffer), 0);
+}
+
+Test(buffer, a_sieve_keeps_the_order_and_gives_chunks_back)
+{
+    const uintptr_t counts[] = {0, 1, 3, ORR_CHUNK_ENTRIES, 3 * ORR_CHUNK_ENTRIES + 7};
+    for (int tiny = 1; tiny >= 0; tiny--)
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+            orr_buffers_tiny(tiny);
+            expect_sifted(counts[i], 1);
+            expect_sifted(counts[i], 3);
+            expect_sifted(counts[i], 5000);
+        }
+}
