@@ -8,6 +8,7 @@
 #ifndef ORR_RUNTIME_EVENTS_H
 #define ORR_RUNTIME_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* X-list so that the names exist once. */

@@ -62,13 +62,13 @@ refuse(const struct orr_option *option, const char *owner, const char *value,
             snprintf(choices + used, sizeof choices - used, "%s%s", i ? ", " : "",
                      option->choices[i]);
         }
-        return orr_fail(error, ORR_BAD_INPUT, "%s: %s=%s: choose one of %s", owner, option->key,
+        return orr_fail(error, ORR_BAD_INPUT, "%s: %s=%.60s: choose one of %s", owner, option->key,
                         value, choices);
     }
     if (option->type == ORR_OPTION_TEXT)
         return orr_fail(error, ORR_BAD_INPUT, "%s: %s: longer than %d bytes", owner, option->key,
                         ORR_OPTION_TEXT_BYTES - 1);
-    return orr_fail(error, ORR_BAD_INPUT, "%s: %s=%s: give a number from %g to %g %s", owner,
+    return orr_fail(error, ORR_BAD_INPUT, "%s: %s=%.60s: give a number from %g to %g %s", owner,
                     option->key, value, option->least, option->most, option->unit);
 }
 
