@@ -308,7 +308,10 @@ orr_born_slow(struct orr_thread *thread, struct orr_object *object)
 {
     if (thread->hooks & ORR_HOOK_LEDGER) {
         orr_or_relaxed(&object->flags, ORR_FLAG_SERIAL); /* relaxed: nobody else sees it yet */
-        orr_ledger_born(thread->heap->ledger, object);
+        /* Births are inlined: we return into the function that makes the object. One less is in the call. */
+        const char *site = __builtin_return_address(0);
+        orr_ledger_born_at(thread->heap->ledger, object,
+                           thread->heap->options.sites ? site - 1 : NULL);
     }
     if (thread->hooks & ORR_HOOK_BORN)
         thread->heap->collector->born(thread, object);

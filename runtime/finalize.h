@@ -38,12 +38,18 @@ bool orr_finalize_is_alive(const struct orr_finalize *entry);
 /* Whether the function is called when the heap is finished; it is, unless this says no. */
 void orr_finalize_at_exit(struct orr_finalize *entry, bool at_exit);
 
-/* Detaches, and gives the entry back: it must not be used any more. */
+/* Detaches, and gives the entry back: it must not be used any more. The entry's own function may do this. Entries
+ * that are not forgotten take memory until the heap is destroyed, called or not. */
 void orr_finalize_forget(struct orr_thread *thread, struct orr_finalize *entry);
 
 /* For finish.h: calls what is alive and wants it, newest first, until none is left. Returns how many. */
 uint64_t orr_finalize_all(struct orr_thread *thread);
+/* For finish.h: detaches what is left. */
+void orr_finalize_detach_all(struct orr_thread *thread);
 /* For the heap's end: frees the registry. */
 void orr_finalizes_close(struct orr_heap *heap);
+/* Brackets a fork (fork.h), world stopped: nobody is inside the registry meanwhile. */
+void orr_finalizes_lock(struct orr_heap *heap);
+void orr_finalizes_unlock(struct orr_heap *heap);
 
 #endif

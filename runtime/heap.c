@@ -148,6 +148,7 @@ orr_heap_create(const struct orr_heap_options *options, struct orr_heap **result
     if (!heap)
         return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a heap");
     heap->options = *options;
+    heap->options.ledger = options->ledger || options->sites;
     heap->rc = options->rc;
     heap->collector = options->collector;
     heap->kind = options->kind;
@@ -160,7 +161,7 @@ orr_heap_create(const struct orr_heap_options *options, struct orr_heap **result
     if (options->stress_every)
         orr_buffers_tiny(true);
     enum orr_status status = ORR_OUT_OF_MEMORY;
-    if (options->ledger && !(heap->ledger = orr_ledger_create()))
+    if (heap->options.ledger && !(heap->ledger = orr_ledger_create()))
         orr_fail(error, status, "no memory for the death ledger");
     else
         status = heap->kind->open(heap, error);

@@ -7,6 +7,7 @@
 struct entry {
     struct orr_object *object; /* null: empty */
     uint64_t serial;
+    const void *site; /* where it was made; null: not known */
 };
 
 struct orr_ledger {
@@ -77,7 +78,7 @@ grow_locked(struct orr_ledger *ledger)
 }
 
 void
-orr_ledger_born(struct orr_ledger *ledger, struct orr_object *object)
+orr_ledger_born_at(struct orr_ledger *ledger, struct orr_object *object, const void *site)
 {
     orr_mutex_lock(&ledger->lock);
     if (ledger->used * 2 > ledger->mask)
@@ -87,8 +88,15 @@ orr_ledger_born(struct orr_ledger *ledger, struct orr_object *object)
                 (void *)object, (unsigned long)entry->serial);
     entry->object = object;
     entry->serial = ++ledger->births;
+    entry->site = site;
     ledger->used++;
     orr_mutex_unlock(&ledger->lock);
+}
+
+void
+orr_ledger_born(struct orr_ledger *ledger, struct orr_object *object)
+{
+    orr_ledger_born_at(ledger, object, NULL);
 }
 
 /* Closes the gap at i, so that searches need no tombstones. */
@@ -122,6 +130,16 @@ orr_ledger_died(struct orr_ledger *ledger, struct orr_object *object)
     orr_mutex_unlock(&ledger->lock);
 }
 
+const void *
+orr_ledger_site(struct orr_ledger *ledger, const struct orr_object *object)
+{
+    orr_mutex_lock(&ledger->lock);
+    const struct entry *entry = &ledger->entries[find_locked(ledger, object)];
+    const void *site = entry->object ? entry->site : NULL;
+    orr_mutex_unlock(&ledger->lock);
+    return site;
+}
+
 void
 orr_ledger_totals(struct orr_ledger *ledger, uint64_t *births, uint64_t *deaths)
 {
@@ -140,4 +158,18 @@ orr_ledger_each(struct orr_ledger *ledger, void (*visit)(struct orr_object *, ui
         if (ledger->entries[i].object)
             visit(ledger->entries[i].object, ledger->entries[i].serial, argument);
     orr_mutex_unlock(&ledger->lock);
+}
+
+void
+orr_ledger_lock(struct orr_ledger *ledger)
+{
+    if (ledger)
+        orr_mutex_lock(&ledger->lock);
+}
+
+void
+orr_ledger_unlock(struct orr_ledger *ledger)
+{
+    if (ledger)
+        orr_mutex_unlock(&ledger->lock);
 }
