@@ -161,6 +161,17 @@ orr_ledger_each(struct orr_ledger *ledger, void (*visit)(struct orr_object *, ui
 }
 
 void
+orr_ledger_each_site(struct orr_ledger *ledger,
+                     void (*visit)(struct orr_object *, const void *, void *), void *argument)
+{
+    orr_mutex_lock(&ledger->lock);
+    for (uint64_t i = 0; i <= ledger->mask; i++)
+        if (ledger->entries[i].object)
+            visit(ledger->entries[i].object, ledger->entries[i].site, argument);
+    orr_mutex_unlock(&ledger->lock);
+}
+
+void
 orr_ledger_lock(struct orr_ledger *ledger)
 {
     if (ledger)

@@ -35,6 +35,11 @@ void orr_ledger_each(struct orr_ledger *ledger,
                      void (*visit)(struct orr_object *object, uint64_t serial, void *argument),
                      void *argument);
 
+/* The same, with where each was made or null. */
+void orr_ledger_each_site(struct orr_ledger *ledger,
+                          void (*visit)(struct orr_object *object, const void *site, void *argument),
+                          void *argument);
+
 /* Brackets a fork (fork.h): nobody is inside meanwhile. Null: nothing to do. */
 void orr_ledger_lock(struct orr_ledger *ledger);
 void orr_ledger_unlock(struct orr_ledger *ledger);
