@@ -210,6 +210,8 @@ open_heap(struct rule *rule, const struct orr_heap_options *options)
     if (orr_heap_create(options, &rule->heap, &error) != ORR_OK ||
         orr_thread_attach(rule->heap, &rule->thread, &error) != ORR_OK)
         rule_broken(__FILE__, __LINE__, "%s", error.message);
+    for (uint32_t i = 0; i < 2 * RULE_CREW; i++)
+        orr_root_add(rule->heap, &rule->roots[i]);
 }
 
 static void
@@ -230,7 +232,11 @@ verify(struct rule *rule)
 void
 rule_close(struct rule *rule)
 {
+    for (uint32_t i = 0; i < 2 * RULE_CREW; i++)
+        rule_root_put(rule->thread, &rule->roots[i], NULL);
     verify(rule);
+    for (uint32_t i = 0; i < 2 * RULE_CREW; i++)
+        orr_root_remove(rule->heap, &rule->roots[i]);
     orr_thread_detach(rule->thread);
     if (orr_load_relaxed(&rule->heap->verification_failed)) /* relaxed: nobody is left */
         rule_broken(__FILE__, __LINE__, "a collection broke the heap");
@@ -549,6 +555,15 @@ void
 rule_root_put(struct orr_thread *thread, struct orr_root *root, struct orr_object *value)
 {
     orr_release(thread, orr_exchange_slot(thread, NULL, &root->slot, value));
+}
+
+uint64_t
+rule_listed(struct orr_object *const *list, uint64_t count, const struct orr_object *object)
+{
+    uint64_t times = 0;
+    for (uint64_t i = 0; i < count; i++)
+        times += list[i] == object;
+    return times;
 }
 
 struct orr_object *

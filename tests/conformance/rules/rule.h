@@ -52,9 +52,10 @@ struct rule {
     const struct orr_heap_kind *kind;
     uint32_t threads; /* 1 or RULE_CREW */
     struct orr_heap *heap;
-    struct orr_thread *thread; /* the test's own, attached and running */
-    struct rule_log failed;    /* listener.failed */
-    struct rule_log reported;  /* listener.report */
+    struct orr_thread *thread;            /* the test's own, attached and running */
+    struct orr_root roots[2 * RULE_CREW]; /* registered; for the rule's use; emptied at the end */
+    struct rule_log failed;               /* listener.failed */
+    struct rule_log reported;             /* listener.report */
     struct orr_mutex log_lock;
     const char *reason; /* why it does not apply; null: it does */
     bool is_inexact;    /* set by a rule that leaves references outside objects, roots and locals */
@@ -149,6 +150,12 @@ void rule_crew(struct rule *rule, rule_work *body, void *argument);
 uint64_t rule_collect(struct rule *rule);
 /* Collects until all garbage is gone (as the collector promises), counts settled. */
 void rule_settle(struct rule *rule);
+/* `count` where the collector collects cycles, else 0. */
+static inline uint64_t
+rule_found(const struct rule *rule, uint64_t count)
+{
+    return rule->collector->collect ? count : 0;
+}
 /* Objects allocated and not freed. */
 uint64_t rule_live(struct rule *rule);
 
@@ -195,6 +202,10 @@ void rule_drop_ring(struct orr_thread *thread, const struct orr_type *type, uint
 void rule_root_put(struct orr_thread *thread, struct orr_root *root, struct orr_object *value);
 /* Counted, or null. */
 struct orr_object *rule_root_get(struct orr_thread *thread, struct orr_root *root);
+
+/* How often an object is in a list. */
+uint64_t rule_listed(struct orr_object *const *list, uint64_t count,
+                     const struct orr_object *object);
 
 /* Waits for a word to leave 0; in a blocking region if `blocks`, else polling. */
 void rule_await(_Atomic(uint32_t) *word, struct orr_thread *thread, bool blocks);
