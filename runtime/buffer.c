@@ -104,16 +104,15 @@ sieve_push(struct sieve *sieve, uintptr_t entry)
 }
 
 void
-orr_buffer_filter(struct orr_buffer *buffer, bool (*keep)(uintptr_t, void *), void *argument)
+orr_buffer_filter(struct orr_buffer *buffer, bool (*keeps)(uintptr_t *, void *), void *argument)
 {
     struct sieve sieve = {.chunk = buffer->oldest};
     size_t kept = 0;
     for (struct orr_chunk *chunk = buffer->oldest; chunk; chunk = chunk->next)
         for (uint32_t i = 0; i < chunk->used; i++) {
-            uintptr_t entry = chunk->entries[i];
-            if (!keep(entry, argument))
+            if (!keeps(&chunk->entries[i], argument))
                 continue;
-            sieve_push(&sieve, entry);
+            sieve_push(&sieve, chunk->entries[i]);
             kept++;
         }
     buffer->total = kept;

@@ -78,9 +78,9 @@ uintptr_t orr_buffer_pop(struct orr_buffer *buffer);
 void orr_buffer_each(struct orr_buffer *buffer, void (*visit)(uintptr_t *entry, void *argument),
                      void *argument);
 
-/* Keeps the entries that `keep` says yes to, in their order; each is asked once, oldest first. Takes no
- * memory, and gives back what is no longer needed. */
-void orr_buffer_filter(struct orr_buffer *buffer, bool (*keep)(uintptr_t entry, void *argument),
+/* Keeps the entries that `keeps` says yes to, in their order; each is asked once, oldest first. Takes no
+ * memory: what is kept moves together, and chunks that are left over are freed. */
+void orr_buffer_filter(struct orr_buffer *buffer, bool (*keeps)(uintptr_t *entry, void *argument),
                        void *argument);
 
 #endif

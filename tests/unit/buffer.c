@@ -142,12 +142,12 @@ struct sieve {
 };
 
 static bool
-is_multiple(uintptr_t entry, void *argument)
+is_multiple(uintptr_t *entry, void *argument)
 {
     struct sieve *sieve = argument;
-    cr_assert_eq(entry, sieve->next, "each is asked once, oldest first");
+    cr_assert_eq(*entry, sieve->next, "each is asked once, oldest first");
     sieve->next += 16;
-    return entry % sieve->multiple == 0;
+    return *entry % sieve->multiple == 0;
 }
 
 static void
