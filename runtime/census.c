@@ -1,0 +1,235 @@
+/* census.c - numbering the objects of a stopped heap, and finding what holds them from outside.
+ *
+ * Threads: the stopper's.
+ */
+#include "runtime/census.h"
+
+#include "runtime/collector.h"
+#include "runtime/local.h"
+
+/* --- looking ------------------------------------------------------------------------------------- */
+
+uint64_t
+orr_look_begin(struct orr_thread *thread)
+{
+    orr_require(orr_load_relaxed(&thread->heap->world.stopper) != thread, /* relaxed: own doing */
+                "thread %u inspects the heap while it has stopped the world itself", thread->id);
+    orr_poll(thread);
+    uint64_t start_ns = orr_clock_ns();
+    orr_world_stop(thread->heap, thread);
+    orr_counts_settle(thread);
+    return start_ns;
+}
+
+void
+orr_look_end(struct orr_thread *thread, uint64_t start_ns)
+{
+    orr_world_resume(thread->heap);
+    orr_pause_note(thread, ORR_PAUSE_STOP, start_ns);
+}
+
+enum orr_status
+orr_look_check(const struct orr_heap *heap, const char *verb, struct orr_error *error)
+{
+    if (heap->kind->is_walkable)
+        return ORR_OK;
+    return orr_fail(error, ORR_NOT_APPLICABLE,
+                    "heap %s cannot enumerate its objects, so %s; choose a walkable heap, such as "
+                    "blocks",
+                    heap->kind->name, verb);
+}
+
+/* --- edges --------------------------------------------------------------------------------------- */
+
+struct numbering {
+    void (*visit)(struct orr_object *child, uint32_t field, void *argument);
+    void *argument;
+    uint32_t field;
+};
+
+static void
+visit_own(struct orr_slot *slot, void *argument)
+{
+    struct numbering *numbering = argument;
+    struct orr_object *child = orr_slot_peek(slot);
+    uint32_t field = numbering->field++;
+    if (child)
+        numbering->visit(child, field, numbering->argument);
+}
+
+static void
+visit_ephemeral(struct orr_slot *slot, void *argument)
+{
+    struct numbering *numbering = argument;
+    struct orr_object *child = orr_slot_peek(slot);
+    if (child)
+        numbering->visit(child, ORR_FIELD_WEAK_MAP, numbering->argument);
+}
+
+/* orr_object_trace in two halves: values of weak maps have no place among the object's slots. */
+void
+orr_edges_visit(struct orr_object *object,
+                void (*visit)(struct orr_object *child, uint32_t field, void *argument),
+                void *argument)
+{
+    struct numbering numbering = {.visit = visit, .argument = argument};
+    struct orr_layout layout = orr_layout_of(object);
+    if (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) /* relaxed: stopped */
+        orr_ephemerons_trace(object, visit_ephemeral, &numbering);
+    if (layout.flags & ORR_LAYOUT_ODD) {
+        orr_object_trace_odd(object, visit_own, &numbering);
+        return;
+    }
+    struct orr_slot *slots = (struct orr_slot *)(object + 1);
+    for (uint32_t i = 0; i < layout.references; i++)
+        visit_own(&slots[i], &numbering);
+}
+
+/* --- numbering ----------------------------------------------------------------------------------- */
+
+static uint64_t
+place_of(const struct orr_census *census, const struct orr_object *object)
+{
+    uint64_t i = ((uintptr_t)object >> 4) * 0x9e3779b97f4a7c15u >> 20 & census->mask;
+    while (census->table[i] && census->objects[census->table[i] - 1] != object)
+        i = (i + 1) & census->mask;
+    return i;
+}
+
+uint32_t
+orr_census_number(const struct orr_census *census, const struct orr_object *object)
+{
+    return census->table[place_of(census, object)] - 1; /* 0 - 1: none */
+}
+
+static_assert((uint32_t)(0u - 1) == ORR_CENSUS_NONE, "an empty place is no number");
+
+static void
+count_object(struct orr_object *object, void *count)
+{
+    *(uint64_t *)count += !orr_is_claimed(object);
+}
+
+static void
+number_object(struct orr_object *object, void *argument)
+{
+    struct orr_census *census = argument;
+    if (orr_is_claimed(object))
+        return;
+    uint64_t place = place_of(census, object);
+    census->objects[census->count] = object;
+    census->table[place] = ++census->count;
+}
+
+bool
+orr_census_take(struct orr_census *census, struct orr_heap *heap)
+{
+    uint64_t count = 0, room = 64;
+    *census = (struct orr_census){.heap = heap};
+    heap->kind->walk(heap, 0, 1, count_object, &count);
+    while (room < count + count / 2)
+        room *= 2;
+    census->mask = room - 1;
+    if (count <= ORR_CENSUS_MOST) {
+        census->objects = orr_allocate((count + 1) * sizeof *census->objects);
+        census->references = orr_allocate((count + 1) * sizeof *census->references);
+        census->hold = orr_allocate(count + 1);
+        census->table = orr_allocate(room * sizeof *census->table);
+    }
+    if (!census->objects || !census->references || !census->hold || !census->table) {
+        orr_census_end(census);
+        return false;
+    }
+    heap->kind->walk(heap, 0, 1, number_object, census);
+    return true;
+}
+
+void
+orr_census_end(struct orr_census *census)
+{
+    orr_deallocate(census->objects);
+    orr_deallocate(census->references);
+    orr_deallocate(census->hold);
+    orr_deallocate(census->table);
+    *census = (struct orr_census){0};
+}
+
+/* --- what is held from outside ------------------------------------------------------------------- */
+
+struct finding {
+    struct orr_census *census;
+    enum orr_hold hold;
+    const struct orr_slot *own; /* does not count; may be null */
+};
+
+static void
+count_reference(struct orr_slot *slot, void *argument)
+{
+    struct orr_census *census = argument;
+    const struct orr_object *child = orr_slot_peek(slot);
+    uint32_t number = child ? orr_census_number(census, child) : ORR_CENSUS_NONE;
+    if (number != ORR_CENSUS_NONE)
+        census->references[number]++;
+}
+
+/* The first to hold an object names the hold: callers come in order of what says most. */
+static void
+note_hold(struct orr_slot *slot, void *argument)
+{
+    struct finding *finding = argument;
+    const struct orr_object *child = orr_slot_peek(slot);
+    if (!child || slot == finding->own)
+        return;
+    uint32_t number = orr_census_number(finding->census, child);
+    if (number != ORR_CENSUS_NONE && finding->census->hold[number] == ORR_NOT_HELD)
+        finding->census->hold[number] = (uint8_t)finding->hold;
+}
+
+static void
+note_roots(struct finding *finding)
+{
+    struct orr_heap *heap = finding->census->heap;
+    finding->hold = ORR_HOLD_ROOT;
+    for (struct orr_root *root = heap->roots; root; root = root->next)
+        note_hold(&root->slot, finding);
+    finding->hold = ORR_HOLD_LOCAL;
+    for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+        for (struct orr_own *local = thread->locals; local; local = local->previous)
+            note_hold(&local->slot, finding);
+    finding->hold = ORR_HOLD_OUTSIDE;
+    orr_roots_visit(heap, note_hold, finding); /* the rest: what the dying refer to, and the like */
+}
+
+static void
+note_counted(struct orr_census *census, const struct orr_object *own)
+{
+    for (uint32_t i = 0; i < census->count; i++) {
+        const struct orr_object *object = census->objects[i];
+        int64_t inside = (int64_t)census->references[i] + (object == own);
+        if (census->hold[i] == ORR_NOT_HELD && orr_count_stopped(object) > inside)
+            census->hold[i] = ORR_HOLD_OUTSIDE;
+    }
+}
+
+static const struct orr_slot *
+newest_local(const struct orr_thread *thread, const struct orr_object *object)
+{
+    for (const struct orr_own *local = thread->locals; local; local = local->previous)
+        if (local->ref == object)
+            return &local->slot;
+    return NULL;
+}
+
+void
+orr_census_find_holds(struct orr_census *census, struct orr_thread *thread, struct orr_object *own)
+{
+    for (uint32_t i = 0; i < census->count; i++) {
+        struct orr_object *object = census->objects[i];
+        census->hold[i] = orr_is_immortal(object) ? ORR_HOLD_IMMORTAL : ORR_NOT_HELD;
+        orr_object_trace(object, orr_layout_of(object), count_reference, census);
+    }
+    struct finding finding = {.census = census, .own = own ? newest_local(thread, own) : NULL};
+    note_roots(&finding);
+    if (census->heap->rc->counts)
+        note_counted(census, own);
+}
