@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# tests/run.sh [--quick] - installs what the build needs, builds every preset and runs its tests:
+# tests/run.sh [--quick | --table] - installs what the build needs, builds every preset and runs its tests:
 #   dev      everything          (--quick: this one alone)
 #   asan     unit, conformance, stress, checkers
 #   tsan     conformance, stress, checkers
 #   release  smoke
+# --table: builds the rule programs of dev, runs them, prints which rule holds for which strategy and collector,
+# and puts that table into tests/conformance/README.md.
 # Which labels a preset runs is written in CMakePresets.json. The first preset that fails ends the run
 # and is named. Exit status: 0 all passed; 1 a build or a test failed; 2 usage, or a missing package.
 set -euo pipefail
@@ -12,11 +14,13 @@ cd "$(dirname "$0")/.."
 source tests/packages.sh
 
 presets=(dev asan tsan release)
+table=no
 case "$*" in
 '') ;;
 --quick) presets=(dev) ;;
+--table) table=yes ;;
 *)
-    echo "orrery: tests/run.sh knows no \"$*\"; usage: tests/run.sh [--quick]" >&2
+    echo "orrery: tests/run.sh knows no \"$*\"; usage: tests/run.sh [--quick | --table]" >&2
     exit 2
     ;;
 esac
@@ -35,7 +39,38 @@ step() {
     exit 1
 }
 
+# The rule programs leave lines, from which the table is made; one that fails leaves its line too.
+rules() {
+    local folder lines variants status=0
+    folder=$(mktemp -d)
+    lines=$folder/lines
+    mkdir "$lines"
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -rf '$folder'" EXIT
+    {
+        step dev 120 cmake --preset dev -DORR_WERROR="${ORR_WERROR:-OFF}"
+        step dev 900 cmake --build --preset dev --target conformance_rules
+        ORRERY_RULES_TABLE=$lines timeout --foreground 900 \
+            ctest --preset dev -R '^conformance/rules_' || true
+    } >&2
+    variants=$(ctest --preset dev -N -R '^conformance/rules_' |
+        sed -n 's|.*: conformance/rules_\([a-z0-9_]*\)$|\1|p')
+    # shellcheck disable=SC2086 # one word per variant
+    tests/conformance/rules/table.sh "$lines" $variants >"$lines.md" || status=$?
+    awk -v table="$lines.md" '
+        /^<!-- end of the table -->$/ { inside = 0 }
+        !inside { print }
+        /^<!-- table -->$/ {
+            while ((getline line < table) > 0) print line
+            inside = 1
+        }' tests/conformance/README.md >"$lines.new"
+    cat "$lines.new" >tests/conformance/README.md
+    cat "$lines.md"
+    exit "$status"
+}
+
 orr_packages
+[ "$table" = no ] || rules
 for preset in "${presets[@]}"; do
     echo "== $preset"
     step "$preset" 120 cmake --preset "$preset" -DORR_WERROR="${ORR_WERROR:-OFF}"

@@ -1,0 +1,1 @@
+enum { RULES = 4 };
