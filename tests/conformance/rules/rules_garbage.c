@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "tests/conformance/rules/rule.h"
 
-#include <stdlib.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,4 +177,70 @@ RULE(21, "a garbage list that is not empty at the end is told with its length, i
     RULE_EQUAL(log.count, 0);
     log = finish_with(rule, ORR_DEBUG_SAVEALL | ORR_DEBUG_UNCOLLECTABLE);
     RULE_EQUAL(log.count, 0);
+}
+
+/* --- 22 --------------------------------------------------------------------------------------------- */
+
+/* In a process of its own: a pair of which one refers twice to the other, and one of the two counts is lost. */
+_Noreturn static void
+lose_a_count(struct rule *rule)
+{
+    const struct orr_heap_options options = rule_options(rule);
+    rule_reopen(rule, &options);
+    struct orr_thread *const thread = rule->thread;
+    {
+        ORR_OWN(thread, first, rule_new_ring(thread, &rule_type_node, 2));
+        ORR_OWN(thread, second, orr_get(thread, first.ref, 0));
+        orr_set(thread, first.ref, 1, second.ref);
+        printf("%p\n", (void *)second.ref);
+        fflush(stdout);
+        orr_sub_relaxed(&second.ref->count, 1); /* relaxed: nobody else runs */
+    }
+    orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL);
+    _exit(0);
+}
+
+/* Reads all that the child writes, and returns how it ended. */
+static int
+read_child(pid_t child, int from, char *text, size_t room)
+{
+    size_t length = 0;
+    ssize_t got;
+    int status;
+    while (length + 1 < room && (got = read(from, text + length, room - 1 - length)) > 0)
+        length += (size_t)got;
+    text[length] = 0;
+    close(from);
+    RULE_EQUAL(waitpid(child, &status, 0), child);
+    return status;
+}
+
+RULE(22,
+     "in a checked build a collection that finds fewer references counted than there are aborts, "
+     "and names the object's address, its counts and its type")
+{
+    rule_needs_counts(rule);
+    if (!ORR_IS_CHECKED)
+        rule_not_applicable(rule, "only checked builds look for it");
+    int ends[2];
+    char text[4096], *rest;
+    rule_close(rule); /* the child has no thread but its own, and so a heap of its own */
+    RULE_EQUAL(pipe(ends), 0);
+    const pid_t child = fork();
+    RULE_CHECK(child >= 0);
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL);
+        lose_a_count(rule);
+    }
+    close(ends[1]);
+    const int status = read_child(child, ends[0], text, sizeof text);
+    rest = strchr(text, '\n');
+    RULE_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    RULE_CHECK(rest);
+    *rest++ = 0; /* the address that the child told; then what the abort said */
+    RULE_CHECK(strstr(rest, text));
+    RULE_CHECK(strstr(rest, rule_type_node.name));
+    RULE_CHECK(strstr(rest, "1") && strstr(rest, "2"));
 }
