@@ -17,7 +17,7 @@
  * Markers share through a common pool, when somebody is idle; the others join only when the first one finds
  * that it is slowed by misses: memory in order is read faster by one.
  *
- * The mark is the header's colour byte, and its value alternates between 1 and 2, so nothing is cleared. Two
+ * The mark is the header's colour byte, and its value goes round from 1 to 3, so nothing is cleared. Two
  * markers may mark the same object; that is harmless but for the number marked. So a heap in which
  * everything was reached is recognised, and not swept, only when one marker did it all.
  *
@@ -40,6 +40,7 @@ enum {
     TRIAL_SLICES = 2,    /* slices of each way in a trial */
     ALONE_SLICES = 2 * TRIAL_SLICES + 2, /* what the first marker does before the others may join */
     ARRAY_PIECE = 512,   /* elements of a long array looked into at once */
+    EPOCHS = 3,          /* values of the mark: a collection uses up to two, and what carries the third is no older */
     SHARE_LEAST = 64     /* entries below which a stack is not shared */
 };
 
@@ -63,7 +64,8 @@ struct marker {
 struct mark {
     struct orr_workers team;
     struct marker markers[ORR_WORKERS_MAX];
-    uint8_t epoch; /* 1 or 2: what this collection marks with */
+    uint8_t epoch; /* 1 to 3: what this collection marks with */
+    bool any_frozen;
     struct orr_heap *heap;
     struct orr_mutex pool_lock; /* the four below */
     struct orr_object_list pool;
@@ -121,7 +123,7 @@ scan_array(struct marker *marker, struct orr_array *array, uint32_t from, orr_vi
 static inline __attribute__((always_inline)) void
 mark_and_scan(struct marker *marker, struct orr_object *object, orr_visit_slot *visit)
 {
-    if (is_marked(object, marker->epoch))
+    if (is_marked(object, marker->epoch) || (marker->mark->any_frozen && orr_is_frozen_now(object)))
         return;
     orr_store_relaxed(&object->colour, marker->epoch); /* relaxed: marking twice is harmless */
     marker->marked++;
@@ -306,7 +308,7 @@ static void
 gather_dead(struct orr_object *object, void *argument)
 {
     struct marker *marker = argument;
-    if (is_marked(object, marker->epoch) || orr_is_corpse(object))
+    if (is_marked(object, marker->epoch) || orr_is_corpse(object) || orr_is_frozen_now(object))
         return;
     orr_garbage_mark(object);
     orr_list_push(&marker->dead, (uintptr_t)object);
@@ -318,26 +320,6 @@ sweep_as_member(uint32_t member, void *argument)
     struct mark *mark = argument;
     mark->heap->kind->walk(mark->heap, member, mark->team.count, gather_dead,
                            &mark->markers[member]);
-}
-
-/* Without counts there is nobody to give references back to; cells are all there is to free. */
-static void
-free_untraced(struct orr_thread *thread, struct orr_object_list *dead,
-              struct orr_collection *collection)
-{
-    for (size_t i = 0; i < dead->count; i++) {
-        struct orr_object *object = orr_list_object(dead, i);
-        const struct orr_type *type = orr_type_of(object);
-        if (type->destroy)
-            type->destroy(thread, object);
-    }
-    for (size_t i = 0; i < dead->count; i++) {
-        struct orr_object *object = orr_list_object(dead, i);
-        collection->freed_bytes += orr_object_bytes(object);
-        orr_garbage_release(thread, object);
-    }
-    collection->freed += dead->count;
-    orr_list_rest(dead);
 }
 
 /* One list of all dead, so that a set is freed as a whole. */
@@ -360,7 +342,8 @@ static void
 prepare(struct mark *mark, struct orr_heap *heap)
 {
     mark->heap = heap;
-    mark->epoch = mark->epoch == 1 ? 2 : 1;
+    mark->epoch = (uint8_t)(mark->epoch % EPOCHS + 1);
+    mark->any_frozen = orr_any_frozen(heap);
     mark->idle = 0;
     mark->done = false;
     orr_store_relaxed(&mark->wanted, 0); /* relaxed: before the team is told */
@@ -374,12 +357,22 @@ prepare(struct mark *mark, struct orr_heap *heap)
     }
 }
 
+/* What the permanent set refers to lives; it is not marked itself. */
+static void
+push_children_of_frozen(struct orr_object *object, void *marker)
+{
+    if (orr_is_frozen_now(object) && !orr_is_corpse(object))
+        orr_object_trace(object, orr_layout_of(object), push_unseen, marker);
+}
+
 /* Marks everything that is reachable; true if one marker did it alone. */
 static bool
 mark_all(struct orr_heap *heap, struct mark *mark)
 {
     struct marker *first = &mark->markers[0];
     orr_roots_visit(heap, push_unseen, first);
+    if (mark->any_frozen)
+        heap->kind->walk(heap, 0, 1, push_children_of_frozen, first);
     first->edges = 0; /* roots are not edges */
     for (uint32_t i = 0;; i++) {
         bool help = mark->team.count > 1 && i >= ALONE_SLICES && first->way == QUEUED;
@@ -390,6 +383,18 @@ mark_all(struct orr_heap *heap, struct mark *mark)
     }
     orr_workers_run(&mark->team, mark_as_member, mark);
     return false;
+}
+
+/* The second proof where nothing is counted: whatever the roots reach now gets the next mark, garbage or not. */
+static void
+prove_by_marking(struct orr_thread *thread)
+{
+    struct mark *mark = thread->heap->collector_private;
+    prepare(mark, thread->heap);
+    mark_all(thread->heap, mark);
+    for (uint32_t i = 0; i < mark->team.count; i++)
+        orr_list_rest(&mark->markers[i].stack);
+    orr_list_rest(&mark->pool);
 }
 
 static void
@@ -420,15 +425,15 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
     orr_heap_totals(heap, &totals);
     if (!alone || collection->nodes_visited != totals.live)
         orr_workers_run(&mark->team, sweep_as_member, mark);
+    struct orr_object_list *dead = join_dead(mark);
+    bool kept = orr_garbage_close(thread, dead, collection);
     orr_world_resume(heap);
     orr_phase_end(collection);
 
     orr_phase_begin(collection, "free");
-    struct orr_object_list *dead = join_dead(mark);
-    if (heap->rc->counts)
-        orr_garbage_free(thread, dead, collection->nodes_visited != 0, collection);
-    else
-        free_untraced(thread, dead, collection);
+    bool has_outside = collection->nodes_visited != 0 || mark->any_frozen || kept;
+    orr_garbage_free(thread, dead, has_outside, heap->rc->counts ? NULL : prove_by_marking,
+                     collection);
     orr_phase_end(collection);
     collection->collector_cpu_ns = orr_load_relaxed(&mark->team.cpu_ns) - cpu_ns; /* relaxed: it sleeps */
 }

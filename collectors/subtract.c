@@ -29,6 +29,7 @@ struct subtract {
     struct orr_object_list stack; /* reached, not yet looked into */
     /* The present collection. */
     struct orr_heap *heap;
+    bool any_frozen;
     uint64_t objects, edges, reached;
 };
 
@@ -39,7 +40,7 @@ count_edge(struct orr_slot *slot, void *argument)
 {
     struct subtract *subtract = argument;
     struct orr_object *child = orr_slot_peek(slot);
-    if (!child)
+    if (!child || (subtract->any_frozen && orr_is_frozen_now(child)))
         return;
     _Atomic(uint32_t) *word = orr_scratch(subtract->heap, child);
     /* relaxed, all of this file: the world is stopped */
@@ -51,7 +52,7 @@ static void
 count_edges_of(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
-    if (orr_is_corpse(object))
+    if (orr_is_corpse(object) || orr_is_frozen_now(object))
         return;
     subtract->objects++;
     orr_object_trace(object, orr_layout_of(object), count_edge, subtract);
@@ -72,10 +73,11 @@ reach(struct subtract *subtract, struct orr_object *object)
 }
 
 static inline void
-reach_slot(struct orr_slot *slot, void *subtract)
+reach_slot(struct orr_slot *slot, void *argument)
 {
+    struct subtract *subtract = argument;
     struct orr_object *child = orr_slot_peek(slot);
-    if (child)
+    if (child && !(subtract->any_frozen && orr_is_frozen_now(child)))
         reach(subtract, child);
 }
 
@@ -103,7 +105,7 @@ static void
 reach_if_held(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
-    if (orr_is_corpse(object))
+    if (orr_is_corpse(object) || orr_is_frozen_now(object))
         return;
     uint32_t found = orr_load_relaxed(orr_scratch(subtract->heap, object));
     if (found & REACHED)
@@ -122,7 +124,7 @@ static void
 gather(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
-    if (orr_is_corpse(object) || (orr_load_relaxed(orr_scratch(subtract->heap, object)) & REACHED))
+    if (orr_is_corpse(object) || orr_is_frozen_now(object) || (orr_load_relaxed(orr_scratch(subtract->heap, object)) & REACHED))
         return;
     orr_garbage_mark(object);
     orr_list_push(&subtract->garbage, (uintptr_t)object);
@@ -136,6 +138,7 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
     struct orr_heap *heap = thread->heap;
     struct subtract *subtract = heap->collector_private;
     subtract->heap = heap;
+    subtract->any_frozen = orr_any_frozen(heap);
     subtract->objects = subtract->edges = subtract->reached = 0;
 
     orr_phase_begin(collection, "stop");
@@ -156,13 +159,15 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
         heap->kind->walk(heap, 0, 1, gather, subtract);
     heap->kind->scratch_clear(heap);
     orr_list_rest(&subtract->stack);
+    bool kept = orr_garbage_close(thread, &subtract->garbage, collection);
     orr_world_resume(heap);
     orr_phase_end(collection);
     collection->nodes_visited = subtract->objects;
     collection->edges_visited = subtract->edges;
 
     orr_phase_begin(collection, "free");
-    orr_garbage_free(thread, &subtract->garbage, subtract->reached != 0, collection);
+    bool has_outside = subtract->reached != 0 || subtract->any_frozen || kept;
+    orr_garbage_free(thread, &subtract->garbage, has_outside, NULL, collection);
     orr_phase_end(collection);
 }
 

@@ -96,11 +96,12 @@ fetch_ahead(struct trial *trial, size_t i)
     }
 }
 
-/* Not looked into: it cannot be on a cycle, or never dies. */
+/* Not looked into: it cannot be on a cycle, never dies, or is frozen. */
 static inline bool
 is_outside(const struct orr_object *object, struct orr_layout layout)
 {
-    return (layout.flags & ORR_LAYOUT_ACYCLIC) || orr_is_immortal(object);
+    return (layout.flags & ORR_LAYOUT_ACYCLIC) || orr_is_immortal(object) ||
+           orr_is_frozen_now(object);
 }
 
 /* The turn of an object in the list: its count joins its word, its edges are subtracted. */
@@ -337,11 +338,13 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
     }
     orr_phase_begin(collection, "gather");
     gather_garbage(trial);
+    bool kept = orr_garbage_close(thread, &trial->list, collection);
     orr_world_resume(heap);
     orr_phase_end(collection);
 
     orr_phase_begin(collection, "free");
-    orr_garbage_free(thread, &trial->list, !all_dead || trial->edges_outside != 0, collection);
+    bool has_outside = !all_dead || trial->edges_outside != 0 || kept;
+    orr_garbage_free(thread, &trial->list, has_outside, NULL, collection);
     orr_phase_end(collection);
 }
 

@@ -9,10 +9,13 @@
  * allocation of this thread. A cascade longer than CASCADE_NOTED objects is a pause of cause `cascade`,
  * measured from that object on: shorter ones are cheaper than reading the clock twice.
  *
- * A destroy callback may come to a safepoint, so others can meet a cascade half-way: orr_counts_settle
- * finishes the worklist, and what then is left of it, the object under the callback, is thread->destroying.
- * It is whole and holds its references, but it is no object any more: nobody refers to it, its count words
- * are a link, and walks pass by (orr_is_corpse).
+ * A callback may come to a safepoint, so others can meet a cascade half-way: orr_counts_settle finishes the
+ * worklist. What then is left of it is the object under the callback. Under its finalizer it is an object like
+ * any other, held by thread->finalized; under callbacks of weak references and under its destroy it is
+ * thread->destroying: whole, with its references, but no object any more (orr_is_corpse).
+ *
+ * Published objects: the strategies suspend their weak references (weak.h) before a count becomes a link, so
+ * that an upgrade on another thread never takes a link for a count.
  *
  * The including file includes its own rc_<name>.h first, and defines, before:
  *   static inline bool drop(struct orr_thread *, struct orr_object *);
@@ -37,13 +40,6 @@ enum {
 };
 
 enum drop_outcome { UNDECIDED, LIVED, DIED_UNMARKED };
-
-/* Whether the object's claims mean that it is in a candidate buffer. */
-static inline bool
-is_candidate_type(const struct orr_thread *thread, const struct orr_object *object)
-{
-    return thread->birth_unclaimed != 0 && !orr_is_green(object);
-}
 
 /* What of a dead object must be known later, before its count words become a link. That it is dying is
  * noted for the checks alone. */
@@ -115,16 +111,22 @@ tell_freed(struct orr_thread *thread, struct cascade *cascade)
 }
 
 /* Drops what the dead object held and gives its cell back, whatever its type and flags and whoever wants to
- * know. */
-static __attribute__((noinline)) void
+ * know. False: its finalizer has made it reachable again, or its callbacks are put off. */
+static __attribute__((noinline)) bool
 bury_odd(struct orr_thread *thread, struct orr_object *object)
 {
     struct orr_layout layout = orr_layout_of(object);
-    uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
-    if ((layout.flags & ORR_LAYOUT_DESTROY) && !(flags & ORR_FLAG_DESTROYED))
-        flags = orr_destroy_slow(thread, object);
+    bool calls = (layout.flags & ORR_LAYOUT_LAST) ||
+                 (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED); /* relaxed: ours alone */
+    if (calls && orr_postpone(thread, object))
+        return false;
+    if (__builtin_expect((layout.flags & ORR_LAYOUT_LAST) && orr_finalize_dead(thread, object), 0) &&
+        !drop(thread, object)) /* the reference that the finalizer's caller held */
+        return false;
+    uint8_t flags = orr_last_rites(thread, object, layout);
     orr_object_trace(object, layout, drop_slot, thread);
     orr_emptied_slow(thread, object, flags);
+    return true;
 }
 
 /* Whether the object, its type or the thread's hooks need bury_odd. */
@@ -132,8 +134,7 @@ static inline bool
 is_odd(const struct orr_thread *thread, const struct orr_object *object, struct orr_layout layout)
 {
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
-    return (flags & ~(ORR_FLAG_DYING | ORR_FLAG_PUBLISHED)) |
-           (layout.flags & (ORR_LAYOUT_ODD | ORR_LAYOUT_DESTROY)) |
+    return (flags & ~ORR_FLAG_DYING) | (layout.flags & (ORR_LAYOUT_ODD | ORR_LAYOUT_LAST)) |
            (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER));
 }
 
@@ -177,8 +178,10 @@ bury_until(struct orr_thread *thread, struct orr_object *head, struct cascade *c
             thread->dead = head;
             cascade->buried = buried;
             tell_freed(thread, cascade); /* a callback may be a safepoint, where books are read */
-            bury_odd(thread, object);
+            bool resurrected = !bury_odd(thread, object);
             head = thread->dead;
+            if (resurrected)
+                continue;
         } else
             head = bury(thread, object, layout, head);
         buried++;

@@ -2,15 +2,18 @@
  *
  * Whoever asks while another thread collects waits in a blocking region and returns after a collection that
  * began after the call: number `begun at the call` + 1 or later (scheme-rs pull request 328 is the off-by-one).
+ * Who waits for a collection that has come to its callbacks stops waiting: they may wait for it.
  * A request from inside a collection, on the same thread, returns at once: collections do not nest.
  *
  * sync        publishes                                observes                               then visible
  * collecting  finish: store, release                   begin: cas, acquire                    the last collection's doings
+ * finalizing  orr_gc_finalizing: store, release        wait_for_collection: load, acquire     callbacks are pending
  */
 #include "runtime/collect.h"
 
 #include "runtime/cells.h"
 #include "runtime/collector.h"
+#include "runtime/gc.h"
 #include "runtime/ledger.h"
 #include "runtime/local.h"
 #include "runtime/stop.h"
@@ -31,17 +34,17 @@ static const char *const trigger_names[] = {
 #undef TRIGGER
 };
 
-void
-orr_triggers_init(struct orr_heap *heap)
+static enum orr_trigger_kind
+trigger_kind(const struct orr_heap *heap)
 {
-    orr_store_relaxed(&heap->count_limit, heap->options.trigger.count); /* relaxed: no threads yet */
+    return (enum orr_trigger_kind)orr_load_relaxed(&heap->gc.trigger_kind); /* relaxed: a setting */
 }
 
 static bool
 trigger_counts(const struct orr_heap *heap)
 {
-    return heap->options.trigger.kind == ORR_TRIGGER_count ||
-           heap->options.trigger.kind == ORR_TRIGGER_adaptive;
+    enum orr_trigger_kind kind = trigger_kind(heap);
+    return kind == ORR_TRIGGER_count || kind == ORR_TRIGGER_adaptive;
 }
 
 /* Each thread has its share of the threshold, so that no shared counter is touched per candidate; those of
@@ -56,13 +59,17 @@ candidates_are_many(struct orr_thread *thread)
            orr_load_relaxed(&heap->count_limit);
 }
 
+static bool is_due(struct orr_thread *thread);
+
 void
 orr_candidates_check(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     if (thread->candidates.total == ORR_CHUNK_ENTRIES && heap->collector->candidate)
         heap->collector->candidate(thread);
-    if (trigger_counts(heap) && candidates_are_many(thread))
+    if (heap->wants_newborns)
+        orr_live_tell(thread);
+    if (heap->wants_newborns ? is_due(thread) : trigger_counts(heap) && candidates_are_many(thread))
         orr_attention_set(thread, ORR_ATTENTION_COLLECT);
 }
 
@@ -72,19 +79,42 @@ orr_live_tell(struct orr_thread *thread)
     /* relaxed, all: own counters, and an estimate */
     int64_t live = (int64_t)orr_load_relaxed(&thread->counters.allocated) -
                    (int64_t)orr_load_relaxed(&thread->counters.freed);
-    orr_add_relaxed(&thread->heap->live, live - thread->live_told);
+    struct orr_heap *heap = thread->heap;
+    int64_t all = orr_add_relaxed(&heap->live, live - thread->live_told) + live - thread->live_told;
     thread->live_told = live;
+    /* Deaths count against births, never against the births before them: as CPython's counts. */
+    if (all < orr_load_relaxed(&heap->live_after_collection))
+        orr_store_relaxed(&heap->live_after_collection, all);
+}
+
+/* Whether the bound on uncollected garbage asks for a collection before `bytes` more are taken. Threads take
+ * whole batches. relaxed, all: estimates */
+static bool
+is_bound_near(const struct orr_heap *heap, size_t bytes)
+{
+    uint64_t bound = orr_load_relaxed(&heap->gc.bound);
+    if (bound == 0 || orr_load_relaxed(&heap->gc.disabled))
+        return false;
+    uint64_t taken = orr_load_relaxed(&heap->bytes_taken) -
+                     orr_load_relaxed(&heap->gc.taken_at_complete);
+    uint64_t ahead = (uint64_t)ORR_BATCH_BYTES * orr_load_relaxed(&heap->thread_count);
+    if (ahead > bound / 2)
+        ahead = bound / 2;
+    return taken + (bytes > ahead ? bytes : ahead) >= bound;
 }
 
 static bool
 is_due(struct orr_thread *thread)
 {
-    struct orr_heap *heap = thread->heap;
-    const struct orr_trigger *trigger = &heap->options.trigger;
+    struct orr_heap *heap = thread->heap; /* relaxed, all: settings and estimates */
+    struct orr_trigger trigger;
+    if (orr_load_relaxed(&heap->gc.disabled) || orr_load_relaxed(&heap->gc.thresholds[0]) == 0)
+        return false;
+    orr_gc_trigger(heap, &trigger);
     uint64_t used = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: estimates */
     uint64_t after = orr_load_relaxed(&heap->bytes_after_collection);
     uint64_t growth = used > after ? used - after : 0;
-    switch (trigger->kind) {
+    switch (trigger.kind) {
     case ORR_TRIGGER_count:
     case ORR_TRIGGER_adaptive:
         if (heap->wants_candidates)
@@ -92,9 +122,9 @@ is_due(struct orr_thread *thread)
         return orr_load_relaxed(&heap->live) - orr_load_relaxed(&heap->live_after_collection) >=
                (int64_t)orr_load_relaxed(&heap->count_limit);
     case ORR_TRIGGER_bytes:
-        return growth >= trigger->bytes;
+        return growth >= trigger.bytes;
     case ORR_TRIGGER_ratio:
-        return (double)growth >= trigger->ratio * (double)(after > RATIO_FLOOR ? after : RATIO_FLOOR);
+        return (double)growth >= trigger.ratio * (double)(after > RATIO_FLOOR ? after : RATIO_FLOOR);
     default:
         return false;
     }
@@ -104,16 +134,16 @@ is_due(struct orr_thread *thread)
 static void
 adapt(struct orr_heap *heap, const struct orr_collection *collection)
 {
-    if (heap->options.trigger.kind != ORR_TRIGGER_adaptive)
+    if (trigger_kind(heap) != ORR_TRIGGER_adaptive)
         return;
+    uint64_t start = orr_load_relaxed(&heap->gc.trigger_count); /* relaxed: a setting */
     uint64_t limit = orr_load_relaxed(&heap->count_limit); /* relaxed: one collection at a time */
     limit = collection->freed * 2 >= collection->nodes_visited ? limit * 2 / 3 : limit * 3 / 2;
-    uint64_t floor = heap->options.trigger.count < ADAPTIVE_FLOOR ? heap->options.trigger.count
-                                                                  : ADAPTIVE_FLOOR;
+    uint64_t floor = start < ADAPTIVE_FLOOR ? start : ADAPTIVE_FLOOR;
     if (limit < floor)
         limit = floor;
-    if (heap->wants_candidates && limit > heap->options.trigger.count * ADAPTIVE_SPAN)
-        limit = heap->options.trigger.count * ADAPTIVE_SPAN;
+    if (heap->wants_candidates && limit > start * ADAPTIVE_SPAN)
+        limit = start * ADAPTIVE_SPAN;
     orr_store_relaxed(&heap->count_limit, limit);
 }
 
@@ -144,75 +174,118 @@ verify_stopped(struct orr_thread *thread, const char *when)
 }
 
 static void
-run_collection(struct orr_thread *thread, const char *cause, enum orr_urgency urgency)
+run_collection(struct orr_thread *thread, struct orr_collection *collection)
 {
     struct orr_heap *heap = thread->heap;
-    struct orr_collection collection = {
-        .number = orr_add_relaxed(&heap->collections_begun, 1) + 1, /* relaxed: we hold collecting */
-        .collector = heap->collector->name,
-        .cause = cause,
-        .urgency = urgency,
-        .heap_bytes_before = orr_load_relaxed(&heap->bytes_used), /* relaxed: statistics */
-    };
+    collection->number = orr_add_relaxed(&heap->collections_begun, 1) + 1; /* relaxed: we hold collecting */
+    collection->collector = heap->collector->name;
+    collection->heap_bytes_before = orr_load_relaxed(&heap->bytes_used); /* relaxed: statistics */
     verify_stopped(thread, "before");
-    collection.start_ns = orr_clock_ns();
+    collection->start_ns = orr_clock_ns();
     uint64_t cpu_ns = orr_thread_cpu_ns();
-    heap->collector->collect(thread, &collection);
-    collection.requester_cpu_ns = orr_thread_cpu_ns() - cpu_ns;
-    collection.stop_ns = orr_clock_ns();
-    orr_pause_note(thread, ORR_PAUSE_STOP, collection.start_ns);
+    orr_gc_begin(thread, collection);
+    if (heap->collector->collect)
+        heap->collector->collect(thread, collection);
+    collection->requester_cpu_ns = orr_thread_cpu_ns() - cpu_ns;
+    collection->stop_ns = orr_clock_ns();
+    orr_pause_note(thread, ORR_PAUSE_STOP, collection->start_ns);
     verify_stopped(thread, "after");
     orr_live_tell(thread);
-    collection.heap_bytes_after = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: statistics */
-    orr_store_relaxed(&heap->bytes_after_collection, collection.heap_bytes_after);
+    collection->heap_bytes_after = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: statistics */
+    orr_store_relaxed(&heap->bytes_after_collection, collection->heap_bytes_after);
     orr_store_relaxed(&heap->live_after_collection, orr_load_relaxed(&heap->live));
-    raise_to(&heap->garbage_peak, collection.freed);
-    raise_to(&heap->garbage_bytes_peak, collection.freed_bytes);
-    adapt(heap, &collection);
+    raise_to(&heap->garbage_peak, collection->freed);
+    raise_to(&heap->garbage_bytes_peak, collection->freed_bytes);
+    adapt(heap, collection);
     if (heap->listener.collection)
-        heap->listener.collection(heap->listener.context, &collection);
+        heap->listener.collection(heap->listener.context, collection);
+    orr_gc_end(thread, collection);
 }
 
-/* Waits for the right to collect; false: somebody did, after the call. */
+/* Waits in a blocking region until nobody collects. False: whoever does has come to callbacks, which may wait
+ * for us. */
 static bool
-begin(struct orr_thread *thread)
+wait_for_collection(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
-    uint64_t begun = orr_load_acquire(&heap->collections_begun); /* acquire: begun before we asked */
+    if (orr_load_acquire(&heap->gc.finalizing)) /* sync:finalizing  acquire: how many are pending */
+        return false;
+    orr_block_enter(thread);
+    orr_park(&heap->collecting, 1, ORR_PARK_NS);
+    orr_block_leave(thread);
+    return true;
+}
+
+bool
+orr_collecting_begin(struct orr_thread *thread, bool waits)
+{
+    struct orr_heap *heap = thread->heap;
     uint32_t idle = 0;
-    thread->collecting = true;
+    if (thread->collecting)
+        return false;
     while (!orr_cas_acquire(&heap->collecting, &idle, 1)) { /* sync:collecting  acquire */
         idle = 0;
-        orr_block_enter(thread);
-        orr_park(&heap->collecting, 1, ORR_PARK_NS);
-        orr_block_leave(thread);
-        if (orr_load_acquire(&heap->collections_done) > begun) { /* sync:collecting  acquire */
-            thread->collecting = false;
+        if (!waits || !wait_for_collection(thread))
             return false;
-        }
+    }
+    thread->collecting = true;
+    return true;
+}
+
+void
+orr_collecting_end(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    thread->collecting = false;
+    orr_store_relaxed(&heap->gc.finalizing, 0); /* relaxed: the store below publishes it */
+    orr_store_release(&heap->collecting, 0); /* sync:collecting  release */
+    orr_wake_all(&heap->collecting);
+}
+
+/* Takes the right to collect; false: somebody did, after the call, what was asked for, or we may not wait. */
+static bool
+begin(struct orr_thread *thread, const struct orr_collection *collection, bool waits)
+{
+    struct orr_heap *heap = thread->heap;
+    _Atomic(uint64_t) *done = &heap->gc.done[collection->generation];
+    uint64_t begun = orr_load_acquire(&heap->collections_begun); /* acquire: begun before we asked */
+    while (!orr_collecting_begin(thread, false)) {
+        if (thread->collecting || !waits || !wait_for_collection(thread))
+            return false;
+        if (orr_load_acquire(done) > begun) /* sync:collecting  acquire */
+            return false;
     }
     return true;
 }
 
+/* sync:collecting  release, all: the collection's doings */
 static void
-finish(struct orr_thread *thread)
+finish(struct orr_thread *thread, const struct orr_collection *collection)
 {
-    struct orr_heap *heap = thread->heap;
-    orr_add_acq_rel(&heap->collections_done, 1); /* sync:collecting  release */
-    thread->collecting = false;
-    orr_store_release(&heap->collecting, 0); /* sync:collecting  release */
-    orr_wake_all(&heap->collecting);
+    for (int i = 0; i <= collection->generation; i++)
+        orr_store_release(&thread->heap->gc.done[i], collection->number);
+    orr_add_acq_rel(&thread->heap->collections_done, 1);
+    orr_collecting_end(thread);
+}
+
+void
+orr_collection_run(struct orr_thread *thread, struct orr_collection *collection, bool waits)
+{
+    if (!begin(thread, collection, waits))
+        return;
+    run_collection(thread, collection);
+    finish(thread, collection);
+    if (thread->postponed && !thread->cascading)
+        orr_cascade_all(thread, thread->heap->options.release_slice);
 }
 
 static void
 collect(struct orr_thread *thread, const char *cause, enum orr_urgency urgency)
 {
-    if (thread->collecting || !thread->heap->collector->collect)
-        return;
-    if (!begin(thread))
-        return;
-    run_collection(thread, cause, urgency);
-    finish(thread);
+    struct orr_collection collection = {
+        .cause = cause, .urgency = urgency, .generation = ORR_GENERATION_OLDEST};
+    if (thread->heap->collector->collect)
+        orr_collection_run(thread, &collection, true);
 }
 
 void
@@ -221,14 +294,30 @@ orr_collect(struct orr_thread *thread, const char *cause)
     collect(thread, cause, ORR_URGENCY_REQUESTED);
 }
 
+static void
+collect_if_due(struct orr_thread *thread, size_t bytes)
+{
+    struct orr_heap *heap = thread->heap;
+    if (thread->collecting || !heap->collector->collect)
+        return;
+    orr_live_tell(thread);
+    if (is_bound_near(heap, bytes)) {
+        collect(thread, "bound", ORR_URGENCY_COMPLETE);
+        return;
+    }
+    if (!is_due(thread))
+        return;
+    struct orr_collection collection = {
+        .cause = trigger_names[trigger_kind(heap)],
+        .urgency = ORR_URGENCY_AUTOMATIC,
+        .generation = heap->collector->due ? heap->collector->due(heap) : ORR_GENERATION_OLDEST};
+    orr_collection_run(thread, &collection, true);
+}
+
 void
 orr_collect_if_due(struct orr_thread *thread)
 {
-    if (thread->collecting || !thread->heap->collector->collect)
-        return;
-    orr_live_tell(thread);
-    if (is_due(thread))
-        collect(thread, trigger_names[thread->heap->options.trigger.kind], ORR_URGENCY_AUTOMATIC);
+    collect_if_due(thread, 0);
 }
 
 void
@@ -236,16 +325,34 @@ orr_settle(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     orr_poll_slow(thread);
-    heap->rc->cascade(thread, 0);
+    orr_cascade_all(thread, 0);
     if (heap->collector->settle) {
         heap->collector->settle(thread);
         return;
     }
     for (uint32_t i = 0; i < heap->collector->completeness; i++)
         collect(thread, "settle", ORR_URGENCY_COMPLETE);
+    orr_cascade_all(thread, 0);
 }
 
 /* --- the slow half of allocation ------------------------------------------------------------------- */
+
+enum { CALLBACK_WAITS = 100, CALLBACK_WAIT_NS = 1000000 };
+
+/* Another thread's collection is at its callbacks and frees when they are done; they may wait for us, so not
+ * for ever. */
+static void
+wait_for_callbacks(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    for (int i = 0; i < CALLBACK_WAITS && !thread->collecting; i++) {
+        if (!orr_load_acquire(&heap->gc.finalizing)) /* sync:finalizing  acquire: what was freed */
+            return;
+        orr_block_enter(thread);
+        orr_sleep_ns(CALLBACK_WAIT_NS);
+        orr_block_leave(thread);
+    }
+}
 
 /* No cell: frees what can be freed and asks again. */
 static struct orr_object *
@@ -256,6 +363,7 @@ allocate_hard(struct orr_thread *thread, size_t bytes)
     if (!thread->cascading)
         heap->rc->cascade(thread, 0);
     collect(thread, "limit", ORR_URGENCY_COMPLETE);
+    wait_for_callbacks(thread);
     if (heap->kind->trim && !thread->collecting) {
         orr_world_stop(heap, thread);
         heap->kind->trim(heap);
@@ -271,9 +379,11 @@ orr_cell_take_slow(struct orr_thread *thread, size_t bytes)
 {
     const struct orr_heap_kind *kind = thread->heap->kind;
     orr_poll(thread);
-    if (++thread->unchecked >= kind->check_every || bytes > ORR_CELL_MAX) {
+    /* relaxed: a setting */
+    if (++thread->unchecked >= kind->check_every || bytes > ORR_CELL_MAX ||
+        orr_load_relaxed(&thread->heap->gc.bound) != 0) {
         thread->unchecked = 0;
-        orr_collect_if_due(thread);
+        collect_if_due(thread, bytes);
     }
     struct orr_object *object = kind->allocate(thread, bytes);
     if (__builtin_expect(!object, 0))
@@ -313,6 +423,8 @@ orr_born_slow(struct orr_thread *thread, struct orr_object *object)
         orr_ledger_born_at(thread->heap->ledger, object,
                            thread->heap->options.sites ? site - 1 : NULL);
     }
+    if (thread->hooks & ORR_HOOK_NEWBORN)
+        orr_newborn_push(thread, object);
     if (thread->hooks & ORR_HOOK_BORN)
         thread->heap->collector->born(thread, object);
     if (thread->hooks & ORR_HOOK_STRESS)

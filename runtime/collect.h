@@ -16,7 +16,13 @@ void orr_live_tell(struct orr_thread *thread);
 /* The rare half of a birth: shows it to ledger and hook, counts down to a stress collection. */
 void orr_born_slow(struct orr_thread *thread, struct orr_object *object);
 
-/* The thresholds a heap starts with. */
-void orr_triggers_init(struct orr_heap *heap);
+/* One collection, as *collection asks (cause, urgency, generation, budget_ns); fills the rest. If another thread
+ * is collecting: waits, and returns after a collection that began after the call; or does not wait. number 0
+ * afterwards: this call did not collect. */
+void orr_collection_run(struct orr_thread *thread, struct orr_collection *collection, bool waits);
+
+/* The right to collect, for those who must keep others from it. False: another thread has it (or this one). */
+bool orr_collecting_begin(struct orr_thread *thread, bool waits);
+void orr_collecting_end(struct orr_thread *thread);
 
 #endif

@@ -33,6 +33,7 @@ struct orr_collector {
     uint32_t needs;      /* ORR_NEEDS_* */
     uint8_t hooks;       /* ORR_HOOK_*: which operations below the mutators call */
     bool frees_untraced; /* false: without counts nothing would ever be freed (none, quarantine) */
+    bool keeps_budget;     /* collections stop when collection->budget_ns is used up */
     bool generational;     /* colours 0 to ORR_GENERATION_OLDEST are generations */
     uint8_t claimable;     /* NEWBORNS: the highest colour whose objects are named by buffers */
     uint32_t completeness; /* collections after which all garbage is gone; 0: never promised */
@@ -63,8 +64,13 @@ struct orr_collector {
     /* One collection, on an attached running thread, one at a time. Fills what it knows of *collection;
      * times, number and cause are filled by the caller. Null: there is nothing to collect. */
     void (*collect)(struct orr_thread *thread, struct orr_collection *collection);
+    /* Which generation a collection that starts by itself should do. Null: the oldest. */
+    int (*due)(struct orr_heap *heap);
     /* Returns when no garbage known to counts or cycles remains. Null: `completeness` collections. */
     void (*settle)(struct orr_thread *thread);
+    /* In the child of a fork, on its only thread (fork.c): threads of the collector's own are gone. abandoned: so
+     * is the thread that had a collection under way; members of its garbage become objects again. */
+    void (*forked)(struct orr_thread *thread, bool abandoned);
     /* World stopped: every private reference to an object (logs, lists), for the verifier. */
     void (*visit)(struct orr_heap *heap, void (*visit)(struct orr_object *object, void *argument),
                   void *argument);

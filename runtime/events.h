@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct orr_object;
+
 /* X-list so that the names exist once. */
 #define ORR_PAUSE_CAUSES(X)                                                                        \
     X(STOP, stop)             /* parked while the world was stopped, or stopping it */             \
@@ -69,6 +71,9 @@ struct orr_collection {
     uint64_t edges_visited; /* references looked at */
     uint64_t freed;         /* objects destroyed because this collection found them dead */
     uint64_t freed_bytes;
+    uint64_t saved;         /* unreachable objects that went to the garbage list instead (ORR_DEBUG_SAVEALL) */
+    uint64_t finalizers;    /* finalizers that it runs */
+    struct orr_object *called_before; /* for collectors/parts/garbage.c: callbacks noted before this one */
     uint64_t uncollectable; /* unreachable objects kept because of a legacy finalizer */
     uint64_t resurrected;   /* found unreachable, and made reachable again by callbacks */
     uint64_t heap_bytes_before, heap_bytes_after;

@@ -149,7 +149,24 @@ bool orr_gc_garbage_append(struct orr_thread *thread, struct orr_object *object)
  * was running; nothing was done. Unfreeze moves all of it to the oldest generation. Effect on an object in a
  * merge queue: none; the entry is merged as always. Rules 27 to 29. */
 bool orr_gc_freeze(struct orr_thread *thread);
-bool orr_gc_unfreeze(struct orr_thread *thread);
+void orr_gc_unfreeze(struct orr_thread *thread);
 uint64_t orr_gc_freeze_count(struct orr_thread *thread);
+
+/* --- for the runtime and collectors --------------------------------------------------------------- */
+
+bool orr_gc_open(struct orr_heap *heap); /* false: no memory */
+void orr_gc_close(struct orr_heap *heap);
+
+/* A collection begins (its counts and callbacks), and has ended. On the collecting thread, world running. */
+void orr_gc_begin(struct orr_thread *thread, struct orr_collection *collection);
+void orr_gc_end(struct orr_thread *thread, struct orr_collection *collection);
+/* It has come to its finalizers and callbacks: nobody waits for it any more. */
+void orr_gc_finalizing(struct orr_heap *heap, uint64_t pending);
+
+/* A sentence to listener.report or standard error. */
+void orr_gc_report(struct orr_heap *heap, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* "what: TYPE at ADDRESS". */
+void orr_gc_note_object(struct orr_heap *heap, const char *what, const struct orr_object *object);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "runtime/collect.h"
 #include "runtime/collector.h"
+#include "runtime/gc.h"
 #include "runtime/ledger.h"
 #include "runtime/local.h"
 #include "runtime/owner.h"
@@ -129,6 +130,7 @@ free_books(struct orr_heap *heap)
     orr_buffer_clear(&heap->immortals);
     orr_buffer_clear(&heap->parked);
     orr_ledger_destroy(heap->ledger);
+    orr_gc_close(heap);
     orr_deallocate(heap->collector_private);
     orr_deallocate(heap->collector_settings);
     orr_deallocate(heap);
@@ -154,14 +156,18 @@ orr_heap_create(const struct orr_heap_options *options, struct orr_heap **result
     heap->kind = options->kind;
     heap->listener = options->listener;
     heap->wants_candidates = heap->rc->counts && (heap->collector->needs & ORR_NEEDS_CANDIDATES);
+    heap->wants_newborns = heap->rc->counts && (heap->collector->needs & ORR_NEEDS_NEWBORNS);
     if (options->trigger.kind == ORR_TRIGGER_KINDS)
         heap->options.trigger = options->collector->trigger;
-    orr_triggers_init(heap);
     init_locks(heap);
     if (options->stress_every)
         orr_buffers_tiny(true);
     enum orr_status status = ORR_OUT_OF_MEMORY;
-    if (heap->options.ledger && !(heap->ledger = orr_ledger_create()))
+    if (!orr_gc_open(heap))
+        orr_fail(error, status, "no memory for a heap's control");
+    else if (orr_type_register(&orr_weak_type, error) != ORR_OK)
+        ; /* the error says it */
+    else if (heap->options.ledger && !(heap->ledger = orr_ledger_create()))
         orr_fail(error, status, "no memory for the death ledger");
     else
         status = heap->kind->open(heap, error);
@@ -185,6 +191,7 @@ orr_heap_destroy(struct orr_heap *heap)
     orr_require(attached == 0, "a heap is destroyed with %u threads attached", attached);
     if (heap->collector->heap_fini)
         heap->collector->heap_fini(heap);
+    orr_weaks_close(heap);
     heap->kind->close(heap);
     free_books(heap);
 }
@@ -228,8 +235,13 @@ orr_roots_visit(struct orr_heap *heap, orr_visit_slot *visit, void *argument)
         for (struct orr_own *own = thread->locals; own; own = own->previous)
             if (own->ref)
                 visit(&own->slot, argument);
-        if (thread->destroying)
-            orr_object_trace(thread->destroying, orr_layout_of(thread->destroying), visit, argument);
+        for (struct orr_slot *slot = &thread->called_weaks; orr_slot_peek(slot);
+             slot = &((struct orr_weak *)orr_slot_peek(slot))->pending)
+            visit(slot, argument);
+        for (struct orr_rites *rites = thread->rites; rites; rites = rites->outer)
+            orr_object_trace(rites->object, orr_layout_of(rites->object), visit, argument);
+        for (struct orr_object *dead = thread->postponed; dead; dead = orr_cell_next(dead))
+            orr_object_trace(dead, orr_layout_of(dead), visit, argument);
     }
 }
 
@@ -289,6 +301,7 @@ orr_heap_charge(struct orr_heap *heap, uint64_t bytes)
         orr_sub_relaxed(&heap->bytes_used, bytes);
         return false;
     }
+    orr_add_relaxed(&heap->bytes_taken, bytes);
     uint64_t peak = orr_load_relaxed(&heap->bytes_peak);
     while (used > peak && !orr_cas_relaxed(&heap->bytes_peak, &peak, used))
         continue;

@@ -87,8 +87,13 @@ struct orr_gc {
     _Atomic(uint64_t) counts[ORR_GENERATIONS];  /* [0] unused: computed from `live` */
     _Atomic(uint64_t) finalizers_pending;       /* finalizers and callbacks to run before the collection ends */
     _Atomic(uint32_t) finalizing;               /* the collection under way has come to its finalizers */
+    _Atomic(uint32_t) trigger_kind;             /* the trigger, piece by piece, so that it can be changed */
+    _Atomic(uint64_t) trigger_count, trigger_bytes;
+    _Atomic(double) trigger_ratio;
+    _Atomic(uint64_t) done[ORR_GENERATIONS];    /* number of the last collection of at least this generation */
+    _Atomic(uint64_t) taken_at_complete;        /* bytes_taken when the last complete collection began */
+    _Atomic(uint64_t) last_ns[ORR_GENERATIONS]; /* how long the last one of each generation took */
     struct orr_mutex lock;                      /* the rest; no safepoint while it is held */
-    struct orr_trigger trigger;
     struct orr_gc_stats *stats;                 /* one per generation */
     struct orr_gc_hook *hooks;                  /* callbacks, in order */
     struct orr_buffer garbage;                  /* struct orr_root *, one per object on the list */
@@ -105,6 +110,7 @@ struct orr_heap {
     const struct orr_heap_kind *kind;
     struct orr_listener listener;
     bool wants_candidates; /* the collector does, and the strategy counts */
+    bool wants_newborns;   /* likewise: each fresh object is in a candidate buffer */
 
     /* Where collectors scribble: a u32 per object, at base + ((address >> shift) << 2). */
     uintptr_t scratch_base;
@@ -130,6 +136,7 @@ struct orr_heap {
 
     /* Memory, in bytes of cells handed to threads and large objects. */
     _Atomic(uint64_t) bytes_used, bytes_peak;
+    _Atomic(uint64_t) bytes_taken; /* all that was ever charged */
     _Atomic(uint64_t) bytes_after_collection; /* bytes_used when the last one ended; triggers read it */
     _Atomic(int64_t) live_after_collection;   /* of `live`, likewise */
     _Atomic(int64_t) live;           /* allocated - freed, as of each thread's last slow path */

@@ -14,6 +14,7 @@
  *
  *   private slots (only this thread writes)    get peek set give init
  *   shared slots (others may write)            load store exchange
+ *   weak references                            weak_get, and weak.h
  *
  * Slots are numbered from 0 behind the header; an array's element k is slot k (orr_element).
  */
@@ -26,12 +27,14 @@
 
 #include ORR_RC_HEADER
 
+#include "runtime/birth.h"
 #include "runtime/borrow.h"
 #include "runtime/cells.h"
 #include "runtime/collect.h"
 #include "runtime/collector.h"
 #include "runtime/local.h"
 #include "runtime/safepoint.h"
+#include "runtime/weak.h"
 
 /* --- checks of checked builds -------------------------------------------------------------------- */
 
@@ -60,6 +63,33 @@ orr_release(struct orr_thread *thread, struct orr_object *object)
         orr_check_alive(thread, object);
         orr_rc_release(thread, object);
     }
+}
+
+/* Another reference to an object that the caller can reach but does not hold, of an object that was published
+ * (orr_weak_new does it) and whose memory is certain to be there: false when it has died. Rule of use: that of
+ * PyUnstable_TryIncRef; weak_get is what programs want. */
+static inline bool
+orr_try_retain(struct orr_thread *thread, struct orr_object *object)
+{
+    return thread->heap->rc->try_retain(thread, object);
+}
+
+/* Whether the caller's reference is the only one, and nobody can make another meanwhile: then the object may be
+ * changed in place (PyUnstable_Object_IsUniquelyReferenced). False when that is not known: for objects with
+ * weak references, and where nothing is counted. */
+static inline bool
+orr_is_unique(struct orr_thread *thread, const struct orr_object *object)
+{
+    orr_check_alive(thread, object);
+    return orr_rc_is_unique(thread, object);
+}
+
+/* What the weak reference refers to, counted; null when it has died. See weak.h. Not a safepoint. */
+static inline struct orr_object *
+orr_weak_get(struct orr_thread *thread, struct orr_object *weak)
+{
+    orr_check_alive(thread, weak);
+    return orr_rc_upgrade(thread, ((struct orr_weak *)weak)->cell);
 }
 
 /* --- locals: see local.h ------------------------------------------------------------------------- */
@@ -108,49 +138,6 @@ orr_own_set(struct orr_own *own, struct orr_object *value)
     own->ref = value;
     if (ORR_COUNTED)
         orr_release(own->thread, old);
-}
-
-/* --- allocation ---------------------------------------------------------------------------------- */
-
-static inline __attribute__((always_inline)) struct orr_object *
-orr_birth(struct orr_thread *thread, struct orr_object *object, const struct orr_type *type)
-{
-    uint64_t counts = orr_type_is_green(type) ? thread->birth_counts_green : thread->birth_counts;
-    /* relaxed, all: nobody else can see the object yet; the store that publishes it is a release */
-    orr_store_relaxed(&object->birth, thread->birth_owner | (uint64_t)*type->index << 32);
-    orr_store_relaxed(&object->counts, counts);
-    orr_store_relaxed(&thread->counters.allocated,
-                      orr_load_relaxed(&thread->counters.allocated) + 1);
-    if (__builtin_expect(thread->hooks & (ORR_HOOK_BORN | ORR_HOOK_LEDGER | ORR_HOOK_STRESS), 0))
-        orr_born_slow(thread, object);
-    return object;
-}
-
-/* A fresh object, references null, raw bytes zero; counted. A safepoint. Null: out of memory or over the
- * heap limit even after a collection; the heap is intact and the program may drop something and go on. */
-static inline __attribute__((always_inline)) struct orr_object *
-orr_new(struct orr_thread *thread, const struct orr_type *type)
-{
-    struct orr_object *object = orr_cell_take(thread, type->bytes);
-    if (__builtin_expect(!object, 0))
-        return NULL;
-    memset(object + 1, 0, type->bytes - sizeof *object);
-    return orr_birth(thread, object, type);
-}
-
-/* A fresh array of `length` references and `raw_bytes` bytes; otherwise as orr_new. */
-static inline struct orr_object *
-orr_new_array(struct orr_thread *thread, const struct orr_type *type, uint32_t length,
-              uint32_t raw_bytes)
-{
-    size_t bytes = orr_array_bytes(length, raw_bytes);
-    struct orr_array *array = (struct orr_array *)orr_cell_take(thread, bytes);
-    if (__builtin_expect(!array, 0))
-        return NULL;
-    array->length = length;
-    array->raw_bytes = raw_bytes;
-    memset(array->elements, 0, bytes - sizeof *array);
-    return orr_birth(thread, &array->header, type);
 }
 
 /* --- slots --------------------------------------------------------------------------------------- */

@@ -21,8 +21,9 @@ layout_of(const struct orr_type *type)
     return (struct orr_layout){
         .references = type->references,
         .class = array ? 0 : (uint8_t)orr_cell_class(type->bytes),
-        .flags = (uint8_t)(type->flags | (type->trace ? ORR_LAYOUT_IRREGULAR : 0) |
-                           (type->destroy ? ORR_LAYOUT_DESTROY : 0)),
+        .flags = (uint8_t)((type->flags & (ORR_TYPE_ARRAY | ORR_TYPE_ACYCLIC)) |
+                           (type->trace ? ORR_LAYOUT_IRREGULAR : 0) |
+                           (type->finalize || type->destroy ? ORR_LAYOUT_LAST : 0)),
         .bytes = type->bytes,
     };
 }
@@ -40,6 +41,17 @@ orr_object_trace_odd(struct orr_object *object, orr_visit_slot *visit, void *arg
         visit(&array->elements[i], argument);
 }
 
+_Atomic(uint32_t) orr_types_have;
+
+static void
+note_what_it_has(const struct orr_type *type)
+{
+    uint32_t has = (type->finalize ? ORR_TYPES_FINALIZE : 0u) | (type->destroy ? ORR_TYPES_DESTROY : 0u);
+    if (type->finalize && (type->flags & ORR_TYPE_LEGACY))
+        has |= ORR_TYPES_LEGACY;
+    orr_or_relaxed(&orr_types_have, has); /* relaxed: before its first object */
+}
+
 enum orr_status
 orr_type_register(const struct orr_type *type, struct orr_error *error)
 {
@@ -55,6 +67,7 @@ orr_type_register(const struct orr_type *type, struct orr_error *error)
                           type->name, ORR_TYPES_MAX - 1);
     else {
         types_registered++;
+        note_what_it_has(type);
         orr_type_table[types_registered] = type;
         orr_layouts[types_registered] = layout_of(type);
         *type->index = (uint16_t)types_registered;

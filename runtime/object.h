@@ -197,6 +197,10 @@ extern struct orr_layout orr_layouts[ORR_TYPES_MAX]; /* written by registration,
 /* Gives the type its index (the same one when called again). ORR_OUT_OF_MEMORY when 65,535 exist. */
 enum orr_status orr_type_register(const struct orr_type *type, struct orr_error *error);
 
+/* What any registered type has: spares collectors a look at each object. */
+enum { ORR_TYPES_FINALIZE = 1, ORR_TYPES_DESTROY = 2, ORR_TYPES_LEGACY = 4 };
+extern _Atomic(uint32_t) orr_types_have;
+
 static inline const struct orr_type *
 orr_type_of(const struct orr_object *object)
 {
@@ -242,12 +246,18 @@ orr_object_bytes(const struct orr_object *object)
 /* The slots of an irregular type or an array, out of line. */
 void orr_object_trace_odd(struct orr_object *object, orr_visit_slot *visit, void *argument);
 
+/* The slots of values that live with a published object: entries of weak maps whose key it is (weakmap.h). */
+void orr_ephemerons_trace(struct orr_object *object, orr_visit_slot *visit, void *argument);
+
 /* Calls visit on every slot. Inlined with a constant visit, objects whose references lie behind the header
  * cost no indirect call; `layout` is the object's own. */
 static inline __attribute__((always_inline)) void
 orr_object_trace(struct orr_object *object, struct orr_layout layout, orr_visit_slot *visit,
                  void *argument)
 {
+    /* relaxed: constant while the world is stopped, or the object nobody else's */
+    if (__builtin_expect(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED, 0))
+        orr_ephemerons_trace(object, visit, argument);
     if (__builtin_expect(layout.flags & ORR_LAYOUT_ODD, 0)) {
         orr_object_trace_odd(object, visit, argument);
         return;

@@ -8,7 +8,9 @@
 #include "runtime/collect.h"
 #include "runtime/collector.h"
 #include "runtime/ledger.h"
+#include "runtime/local.h"
 #include "runtime/owner.h"
+#include "runtime/raise.h"
 
 #include <string.h>
 
@@ -28,6 +30,11 @@ orr_rc_find(const char *name)
     return NULL;
 }
 
+enum {
+    NEWBORNS_LEAST = 4096, /* entries below which a buffer is not sifted */
+    NEWBORNS_LOOK = 64     /* births between two looks at the trigger */
+};
+
 /* --- candidates ------------------------------------------------------------------------------------ */
 
 void
@@ -37,6 +44,41 @@ orr_candidate_push(struct orr_thread *thread, uintptr_t entry)
     orr_store_relaxed(&thread->counters.candidates, /* relaxed: own statistics */
                       orr_load_relaxed(&thread->counters.candidates) + 1);
     orr_candidates_check(thread);
+}
+
+void
+orr_newborn_push(struct orr_thread *thread, struct orr_object *object)
+{
+    if (orr_is_green(object))
+        return;
+    if (!orr_buffer_push(&thread->candidates, (uintptr_t)object)) {
+        /* No memory to name it: it is old at once, and found by walks. relaxed: nobody else sees it yet */
+        orr_store_relaxed(&object->colour, (uint8_t)(thread->claimable + 1));
+        return;
+    }
+    if (thread->candidates.total >= thread->newborns_most)
+        orr_newborns_sift(thread);
+    if (thread->candidates.total % NEWBORNS_LOOK == 0)
+        orr_candidates_check(thread);
+}
+
+static bool
+is_no_shell(uintptr_t *entry, void *thread)
+{
+    struct orr_object *object = (struct orr_object *)*entry;
+    if (!(orr_load_acquire(&object->flags) & ORR_FLAG_SHELL)) /* acquire: its burial, perhaps by another */
+        return true;
+    orr_cell_release(thread, object);
+    return false;
+}
+
+void
+orr_newborns_sift(struct orr_thread *thread)
+{
+    orr_buffer_filter(&thread->candidates, is_no_shell, thread);
+    thread->newborns_most = thread->candidates.total * 2;
+    if (thread->newborns_most < NEWBORNS_LEAST)
+        thread->newborns_most = NEWBORNS_LEAST;
 }
 
 void
@@ -54,9 +96,12 @@ orr_candidate_unclaim(struct orr_thread *thread, uintptr_t entry)
 {
     struct orr_object *object = (struct orr_object *)(entry & ~(uintptr_t)1);
     bool shared = entry & 1;
+    bool claims = !thread->heap->wants_newborns; /* those are not claimed again */
     /* relaxed, and no read-modify-write, all: the world is stopped */
     uint8_t flags = orr_load_relaxed(&object->flags);
     if (!(flags & (ORR_FLAG_SHELL | ORR_FLAG_DYING))) {
+        if (!claims)
+            return object;
         _Atomic(uint32_t) *word = shared ? &object->shared : &object->count;
         uint32_t bit = shared ? (uint32_t)ORR_SHARED_UNCLAIMED : ORR_UNCLAIMED;
         orr_store_relaxed(word, orr_load_relaxed(word) | bit);
@@ -78,24 +123,106 @@ note_death(struct orr_thread *thread, struct orr_object *object, uint8_t flags)
         orr_ledger_died(thread->heap->ledger, object);
 }
 
-uint8_t
-orr_destroy_slow(struct orr_thread *thread, struct orr_object *object)
+void
+orr_finalize(struct orr_thread *thread, struct orr_object *object)
 {
-    struct orr_object *outer = thread->destroying; /* of a cascade that this one is settled for */
-    /* relaxed: others look while the world is stopped */
-    orr_store_relaxed(&object->flags, (uint8_t)(orr_load_relaxed(&object->flags) | ORR_FLAG_DYING));
-    thread->destroying = object;
+    struct orr_own own = {.ref = object, .thread = thread, .previous = thread->locals};
+    struct orr_error saved;
+    uint64_t start_ns = orr_clock_ns();
+    if (!orr_is_green(object)) /* rule 33 */
+        orr_or_relaxed(&object->flags, ORR_FLAG_FINALIZED); /* relaxed: read by whoever buries it */
+    thread->locals = &own; /* for collectors that want roots */
+    orr_raise_save(thread, &saved);
+    orr_type_of(object)->finalize(thread, object);
+    orr_raise_restore(thread, &saved, orr_type_of(object)->name);
+    thread->locals = own.previous;
+    orr_pause_note(thread, ORR_PAUSE_FINALIZER, start_ns);
+}
+
+bool
+orr_finalize_dead(struct orr_thread *thread, struct orr_object *object)
+{
+    uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: ours alone */
+    if (!orr_type_of(object)->finalize || (flags & ORR_FLAG_FINALIZED))
+        return false;
+    thread->heap->rc->revive(thread, object);
+    if (flags & ORR_FLAG_PUBLISHED)
+        orr_weak_resume(thread, object);
+    struct orr_rites rites = {.object = object, .outer = thread->finalizing};
+    thread->finalizing = &rites;
+    orr_finalize(thread, object);
+    thread->finalizing = rites.outer;
+    return true;
+}
+
+void
+orr_destroy(struct orr_thread *thread, struct orr_object *object)
+{
+    struct orr_error saved;
+    orr_raise_save(thread, &saved);
     orr_type_of(object)->destroy(thread, object);
-    thread->destroying = outer;
+    orr_raise_restore(thread, &saved, orr_type_of(object)->name);
+}
+
+uint8_t
+orr_last_rites(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout)
+{
+    struct orr_rites rites = {.object = object, .outer = thread->rites};
+    struct orr_object *called = orr_slot_peek(&thread->called_weaks);
+    uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed, all: others look while the world is stopped */
+    bool has_destroy = (layout.flags & ORR_LAYOUT_LAST) && orr_type_of(object)->destroy;
+    if (!has_destroy && !(flags & ORR_FLAG_PUBLISHED))
+        return flags;
+    orr_store_relaxed(&object->flags, (uint8_t)(flags | ORR_FLAG_DYING));
+    thread->rites = &rites;
+    if (flags & ORR_FLAG_PUBLISHED) {
+        orr_weak_clear(thread, object, true);
+        orr_weak_call_all(thread, called);
+    }
+    rites.destroys = true;
+    if (has_destroy)
+        orr_destroy(thread, object);
+    thread->rites = rites.outer;
     return orr_load_relaxed(&object->flags); /* meanwhile candidate buffers may have let it go */
+}
+
+bool
+orr_postpone(struct orr_thread *thread, struct orr_object *object)
+{
+    struct orr_heap *heap = thread->heap;
+    if (!orr_world_is_stopped(heap))
+        return false;
+    /* relaxed, all: stopped. Those who are not attached can stop the world, but not run callbacks. */
+    struct orr_thread *stopper = orr_load_relaxed(&heap->world.stopper);
+    if (stopper)
+        thread = stopper;
+    orr_store_relaxed(&object->flags, (uint8_t)(orr_load_relaxed(&object->flags) | ORR_FLAG_DYING));
+    orr_store_relaxed(&object->counts, (uint64_t)thread->postponed);
+    thread->postponed = object;
+    orr_attention_set(thread, ORR_ATTENTION_CASCADE);
+    return true;
+}
+
+void
+orr_cascade_all(struct orr_thread *thread, uint64_t slice)
+{
+    while (thread->postponed) {
+        struct orr_object *object = thread->postponed;
+        thread->postponed = orr_cell_next(object);
+        orr_store_relaxed(&object->counts, (uint64_t)thread->dead); /* relaxed: ours alone */
+        thread->dead = object;
+    }
+    thread->heap->rc->cascade(thread, slice);
 }
 
 void
 orr_emptied_slow(struct orr_thread *thread, struct orr_object *object, uint8_t flags)
 {
     note_death(thread, object, flags);
-    /* relaxed: the object is ours alone */
-    orr_store_relaxed(&object->flags, (uint8_t)(flags | ORR_FLAG_SHELL));
+    if (flags & ORR_FLAG_PUBLISHED)
+        orr_weak_end(object);
+    /* release: whoever finds the shell in its buffer may give the cell back while we run */
+    orr_store_release(&object->flags, (uint8_t)(flags | ORR_FLAG_SHELL));
     if (flags & (ORR_FLAG_HELD_LOCAL | ORR_FLAG_HELD_SHARED))
         return; /* the candidate buffers give the cell back */
     orr_cell_release(thread, object);
@@ -132,10 +259,10 @@ orr_garbage_release(struct orr_thread *thread, struct orr_object *object)
 {
     /* relaxed, all: the object is unreachable and ours */
     uint8_t held = 0;
-    if (thread->birth_unclaimed && !orr_is_green(object)) {
+    if (orr_may_be_claimed(thread, object)) {
         if (!(orr_load_relaxed(&object->count) & ORR_UNCLAIMED))
             held |= ORR_FLAG_HELD_LOCAL;
-        if (thread->heap->rc->has_owner &&
+        if (thread->birth_unclaimed >> 32 != 0 &&
             !(orr_load_relaxed(&object->shared) & ORR_SHARED_UNCLAIMED))
             held |= ORR_FLAG_HELD_SHARED;
     }
@@ -167,7 +294,7 @@ settle_round(struct orr_thread *worker)
             found = true;
         }
         if (thread->dead) {
-            bool cascading = thread->cascading; /* further up its stack: under a destroy callback */
+            bool cascading = thread->cascading; /* further up its stack: under a callback */
             heap->rc->cascade(thread, 0);
             thread->cascading = cascading;
             found = true;

@@ -8,6 +8,8 @@
  *   orr_rc_release(thread, object)        drop one; may free
  *   orr_rc_acquire_slot(thread, slot)     read a slot that others may write; a held reference or null
  *   orr_rc_exchange_slot(thread, slot, v) overwrite such a slot; the old reference, now the caller's
+ *   orr_rc_upgrade(thread, cell)          a held reference to what a weak reference's cell refers to, or null
+ *   orr_rc_is_unique(thread, object)      whether the caller's reference is the only one there is
  *   ORR_COUNTED                           1: locals hold counts; 0: locals are roots
  *
  * A strategy is two files and one line in rc.def.
@@ -16,6 +18,7 @@
 #define ORR_RUNTIME_RC_H
 
 #include "runtime/thread.h"
+#include "runtime/weak.h"
 
 struct orr_rc {
     const char *name, *summary;
@@ -40,6 +43,9 @@ struct orr_rc {
     void (*detach)(struct orr_thread *thread);
     /* Makes the object live for ever. The caller holds it. */
     void (*immortalise)(struct orr_thread *thread, struct orr_object *object);
+    /* Makes a dead object, marked dying, an object that the caller holds one reference to: its finalizer is
+     * going to run. Null: nothing dies by counting. */
+    void (*revive)(struct orr_thread *thread, struct orr_object *object);
     /* Empties at most `slice` objects of the thread's worklist (0: all). */
     void (*cascade)(struct orr_thread *thread, uint64_t slice);
 };
@@ -55,8 +61,55 @@ const struct orr_rc *orr_rc_find(const char *name);
 /* Enters a freshly claimed object into the thread's candidate buffer (room was made before). */
 void orr_candidate_push(struct orr_thread *thread, uintptr_t entry);
 
-/* Runs the destroy callback of a dead object, which may come to a safepoint; the flags afterwards. */
-uint8_t orr_destroy_slow(struct orr_thread *thread, struct orr_object *object);
+/* Enters a fresh object into the thread's candidate buffer, for ORR_NEEDS_NEWBORNS. */
+void orr_newborn_push(struct orr_thread *thread, struct orr_object *object);
+/* Takes what has died out of the buffer. Its thread alone. */
+void orr_newborns_sift(struct orr_thread *thread);
+
+/* Whether the object's claims mean that it is in a candidate buffer. */
+static inline bool
+orr_may_be_claimed(const struct orr_thread *thread, const struct orr_object *object)
+{
+    return thread->birth_unclaimed != 0 && !orr_is_green(object) &&
+           orr_load_relaxed(&object->colour) <= thread->claimable; /* relaxed: changed at stops */
+}
+
+/* The count word of an object that is revived with one reference. */
+static inline uint32_t
+orr_revived_count(const struct orr_thread *thread, const struct orr_object *object, uint32_t count)
+{
+    bool held = orr_load_relaxed(&object->flags) & ORR_FLAG_HELD_LOCAL; /* relaxed: ours alone */
+    return count | (orr_may_be_claimed(thread, object) && !held
+                        ? (uint32_t)thread->birth_counts & ORR_UNCLAIMED
+                        : 0);
+}
+
+static inline uint8_t
+orr_revived_flags(const struct orr_object *object)
+{
+    uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: ours alone */
+    return flags & (uint8_t) ~(ORR_FLAG_DYING | ORR_FLAG_HELD_LOCAL | ORR_FLAG_HELD_SHARED);
+}
+
+/* Runs the finalizer of a dead object, if it has one that is still to run: revives the object, which the caller
+ * then holds, and returns true. A safepoint then. */
+bool orr_finalize_dead(struct orr_thread *thread, struct orr_object *object);
+
+/* Runs the finalizer of an object that the caller holds. A safepoint. */
+void orr_finalize(struct orr_thread *thread, struct orr_object *object);
+
+/* Runs the destroy of an object that is certain to be freed. */
+void orr_destroy(struct orr_thread *thread, struct orr_object *object);
+
+/* With the world stopped, callbacks do not run: a dead object that wants some is put aside until the world runs
+ * again. False: the world runs. */
+bool orr_postpone(struct orr_thread *thread, struct orr_object *object);
+/* The strategy's cascade, after what was put aside has joined the worklist. World running. */
+void orr_cascade_all(struct orr_thread *thread, uint64_t slice);
+
+/* What happens to a dead object that stays dead, while it is whole: weak references to it are cleared, their
+ * callbacks run, its destroy runs. May be a safepoint. Returns the flags afterwards. */
+uint8_t orr_last_rites(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout);
 
 /* The rare ends of an emptied object: a shell, a borrowed cell, a hook. */
 void orr_emptied_slow(struct orr_thread *thread, struct orr_object *object, uint8_t flags);

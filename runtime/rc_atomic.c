@@ -26,7 +26,11 @@ die_of_zero(struct orr_thread *thread, struct orr_object *object, bool claimed)
         return false;
     }
     orr_assert((count & ORR_COUNT_MASK) == 0);
-    mark_dying(object, claimed && is_candidate_type(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
+    /* relaxed: whoever published it held it. Only published objects and those that two threads dropped at once
+     * come here at all, so others do not pay for this look. */
+    if (__builtin_expect(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED, 0))
+        orr_weak_suspend(thread, object);
+    mark_dying(object, claimed && orr_may_be_claimed(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
     return true;
 }
 
@@ -93,7 +97,7 @@ drop(struct orr_thread *thread, struct orr_object *object)
     if ((int32_t)count <= 1) {
         if (!is_ours_alone(object, count))
             return drop_unclaimed(thread, object);
-        mark_dying(object, count == 1 && is_candidate_type(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
+        mark_dying(object, count == 1 && orr_may_be_claimed(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
         return true;
     }
     /* sync:last-release  release: our writes come before the death of the object */
@@ -120,12 +124,15 @@ static bool
 try_retain(struct orr_thread *thread, struct orr_object *object)
 {
     (void)thread;
-    uint32_t count = orr_load_relaxed(&object->count); /* relaxed: re-checked by the cas */
-    while ((count & ORR_COUNT_MASK) != 0)
-        /* sync:last-release  acquire: the reader held nothing, so it must see what the holders wrote */
-        if (orr_cas_weak_acquire(&object->count, &count, count + 1))
-            return true;
-    return false;
+    return orr_rc_atomic_try_retain(object);
+}
+
+static void
+revive(struct orr_thread *thread, struct orr_object *object)
+{
+    /* relaxed, both: ours alone; who finds it again finds it through the finalizer, or orr_weak_resume */
+    orr_store_relaxed(&object->counts, (uint64_t)orr_revived_count(thread, object, 1));
+    orr_store_relaxed(&object->flags, orr_revived_flags(object));
 }
 
 static void
@@ -154,5 +161,6 @@ const struct orr_rc orr_rc_atomic = {
     .try_retain = try_retain,
     .publish = publish,
     .immortalise = immortalise,
+    .revive = revive,
     .cascade = empty_worklist,
 };

@@ -44,6 +44,17 @@ orr_rc_release(struct orr_thread *thread, struct orr_object *object)
         orr_rc_atomic_zero(thread, object);
 }
 
+static inline bool
+orr_rc_atomic_try_retain(struct orr_object *object)
+{
+    uint32_t count = orr_load_relaxed(&object->count); /* relaxed: re-checked by the cas */
+    while ((count & ORR_COUNT_MASK) != 0)
+        /* sync:last-release  acquire: the reader held nothing, so it must see what the holders wrote */
+        if (orr_cas_weak_acquire(&object->count, &count, count + 1))
+            return true;
+    return false;
+}
+
 static inline struct orr_object *
 orr_rc_acquire_slot(struct orr_thread *thread, struct orr_slot *slot)
 {
@@ -60,6 +71,29 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
 {
     (void)thread;
     return orr_slot_exchange(slot, value);
+}
+
+/* The object is alive while the cell's bit is ours, but its count may be on its way to zero: then it stays there. */
+static inline struct orr_object *
+orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    (void)thread;
+    struct orr_object *object = orr_slot_lock(&cell->referent); /* sync:weak-cell */
+    if (!object)
+        return NULL;
+    bool held = !((uintptr_t)object & ORR_WEAK_DYING) && orr_rc_atomic_try_retain(object);
+    orr_slot_unlock(&cell->referent, object);
+    return held ? object : NULL;
+}
+
+/* False for published objects: another thread may upgrade a weak reference at any time. */
+static inline bool
+orr_rc_is_unique(const struct orr_thread *thread, const struct orr_object *object)
+{
+    (void)thread;
+    /* sync:last-release  acquire: what every earlier holder wrote. relaxed: as in is_ours_alone */
+    return (orr_load_acquire(&object->count) & ORR_COUNT_MASK) == 1 &&
+           !(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED);
 }
 
 #endif

@@ -51,10 +51,10 @@ shared_count(uint32_t shared)
 static uint8_t
 held_by(const struct orr_thread *thread, const struct orr_object *object, uint32_t shared)
 {
-    if (!is_candidate_type(thread, object))
+    if (!orr_may_be_claimed(thread, object))
         return 0;
     bool local = !(orr_load_relaxed(&object->count) & ORR_UNCLAIMED); /* relaxed: ours alone */
-    bool foreign = !(shared & ORR_SHARED_UNCLAIMED);
+    bool foreign = thread->birth_unclaimed >> 32 != 0 && !(shared & ORR_SHARED_UNCLAIMED);
     return (uint8_t)((local ? ORR_FLAG_HELD_LOCAL : 0) | (foreign ? ORR_FLAG_HELD_SHARED : 0));
 }
 
@@ -72,6 +72,8 @@ merge(struct orr_thread *worker, struct orr_object *object, int32_t extra)
     uint32_t local = count & ORR_COUNT_MASK;
     orr_store_relaxed(&object->count, count & ORR_UNCLAIMED);
     orr_store_relaxed(&object->owner, 0);
+    if (__builtin_expect(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED, 0))
+        orr_weak_disown(object); /* the flag: set by the owner before its cell names it */
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */
     bool may_claim = (shared & ORR_SHARED_UNCLAIMED) && orr_candidate_room(worker);
     uint32_t merged;
@@ -91,11 +93,20 @@ merge(struct orr_thread *worker, struct orr_object *object, int32_t extra)
     return shared_count(merged);
 }
 
+/* A merged object has died: it is ours alone, but for readers who look at it under its cell's bit. */
+static void
+mark_merged_dying(struct orr_thread *thread, struct orr_object *object)
+{
+    /* relaxed, both: who published it held it, and its release is before our acquire of shared; ours alone */
+    if (__builtin_expect(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED, 0))
+        orr_weak_suspend(thread, object);
+    mark_dying(object, held_by(thread, object, orr_load_relaxed(&object->shared)));
+}
+
 static void
 die_merged(struct orr_thread *thread, struct orr_object *object)
 {
-    uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: ours alone */
-    mark_dying(object, held_by(thread, object, shared));
+    mark_merged_dying(thread, object);
     die(thread, object);
 }
 
@@ -114,8 +125,7 @@ merge_entry(uintptr_t *entry, void *argument)
     struct orr_object *object = (struct orr_object *)*entry;
     if (merge(merging->worker, object, -1) != 0)
         return;
-    uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: ours alone */
-    mark_dying(object, held_by(merging->worker, object, shared));
+    mark_merged_dying(merging->worker, object);
     orr_store_relaxed(&object->counts, (uint64_t)merging->dead); /* relaxed: ours alone */
     merging->dead = object;
 }
@@ -261,6 +271,8 @@ static void
 publish(struct orr_thread *thread, struct orr_object *object)
 {
     (void)thread;
+    /* relaxed: before the reader's cell can name the object, under the table's lock; to merge, see there */
+    orr_or_relaxed(&object->flags, ORR_FLAG_PUBLISHED);
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */
     while ((shared & ORR_SHARED_STATE) == ORR_SHARED_DEFAULT)
         /* acq_rel: nothing is published yet, the slot's exchange does that; the strength is the cas's */
@@ -282,7 +294,7 @@ owner_zero(struct orr_thread *thread, struct orr_object *object)
     }
     if (merge(thread, object, 0) != 0)
         return false;
-    mark_dying(object, held_by(thread, object, orr_load_relaxed(&object->shared))); /* ours alone */
+    mark_merged_dying(thread, object);
     return true;
 }
 
@@ -337,7 +349,7 @@ drop(struct orr_thread *thread, struct orr_object *object)
     if (outcome == HANDED_OVER)
         enqueue(thread, object);
     else if (outcome == DIED)
-        mark_dying(object, held_by(thread, object, orr_load_relaxed(&object->shared))); /* ours */
+        mark_merged_dying(thread, object);
     return outcome == DIED;
 }
 
@@ -371,6 +383,20 @@ try_retain(struct orr_thread *thread, struct orr_object *object)
     }
 }
 
+/* It belongs to nobody from now on: whoever runs its finalizer holds it like any thread. */
+static void
+revive(struct orr_thread *thread, struct orr_object *object)
+{
+    bool held = orr_load_relaxed(&object->flags) & ORR_FLAG_HELD_SHARED; /* relaxed, all: ours alone */
+    uint32_t shared = ORR_SHARED_UNIT | ORR_SHARED_MERGED;
+    if (orr_may_be_claimed(thread, object) && !held)
+        shared |= (uint32_t)(thread->birth_counts >> 32) & ORR_SHARED_UNCLAIMED;
+    orr_store_relaxed(&object->owner, 0);
+    orr_store_relaxed(&object->count, orr_revived_count(thread, object, 0));
+    orr_store_relaxed(&object->shared, shared);
+    orr_store_relaxed(&object->flags, orr_revived_flags(object));
+}
+
 /* A queued object keeps its queue entry; the merge skips it and the entry's reference is forgotten. */
 static void
 immortalise(struct orr_thread *thread, struct orr_object *object)
@@ -402,5 +428,6 @@ const struct orr_rc orr_rc_biased = {
     .drain = drain,
     .detach = detach,
     .immortalise = immortalise,
+    .revive = revive,
     .cascade = empty_worklist,
 };

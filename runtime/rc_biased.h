@@ -70,4 +70,30 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
     return orr_slot_exchange(slot, value);
 }
 
+/* The owner of an unmerged referent needs no lock: nobody else can free it, nor merge it while we run, and
+ * who merges it or clears the cell takes our name away first. */
+static inline struct orr_object *
+orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    /* relaxed, all: own words, or written on our behalf while we stood still */
+    if (__builtin_expect(orr_load_relaxed(&cell->owner) != thread->id, 0))
+        return orr_weak_upgrade(thread, cell);
+    struct orr_object *object = (struct orr_object *)orr_load_relaxed(&cell->referent.word);
+    orr_store_relaxed(&object->count, orr_load_relaxed(&object->count) + 1);
+    return object;
+}
+
+/* False for published objects: another thread may upgrade a weak reference at any time. */
+static inline bool
+orr_rc_is_unique(const struct orr_thread *thread, const struct orr_object *object)
+{
+    /* sync:last-shared  acquire: writes of others whose references came and went */
+    uint32_t shared = orr_load_acquire(&object->shared) & ~(uint32_t)ORR_SHARED_UNCLAIMED;
+    uint32_t local = orr_load_relaxed(&object->count) & ORR_COUNT_MASK; /* relaxed: own, or zero for good */
+    bool published = orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED; /* relaxed: set by a holder */
+    if (orr_rc_biased_is_mine(thread, object))
+        return !published && local == 1 && shared == ORR_SHARED_DEFAULT;
+    return !published && shared == (ORR_SHARED_UNIT | ORR_SHARED_MERGED);
+}
+
 #endif

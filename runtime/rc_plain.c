@@ -21,7 +21,7 @@ settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left
         orr_store_relaxed(&object->count, ORR_IMMORTAL_COUNT); /* relaxed: one thread */
         return false;
     }
-    mark_dying(object, left == 0 && is_candidate_type(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
+    mark_dying(object, left == 0 && orr_may_be_claimed(thread, object) ? ORR_FLAG_HELD_LOCAL : 0);
     return true;
 }
 
@@ -65,7 +65,7 @@ orr_rc_plain_released(struct orr_thread *thread, struct orr_object *object, uint
 static bool
 try_retain(struct orr_thread *thread, struct orr_object *object)
 {
-    if ((orr_load_relaxed(&object->count) & ORR_COUNT_MASK) == 0) /* relaxed: one thread */
+    if (!orr_rc_plain_is_alive(object))
         return false;
     orr_rc_retain(thread, object);
     return true;
@@ -82,8 +82,19 @@ immortalise(struct orr_thread *thread, struct orr_object *object)
 static void
 publish(struct orr_thread *thread, struct orr_object *object)
 {
-    (void)thread; /* nobody else is there */
-    (void)object;
+    (void)thread;
+    orr_require((uintptr_t)object >> 32 != 0,
+                "the object %p lies below 4 GiB: the strategy plain has no weak references there",
+                (void *)object);
+    orr_or_relaxed(&object->flags, ORR_FLAG_PUBLISHED); /* relaxed: one thread */
+}
+
+static void
+revive(struct orr_thread *thread, struct orr_object *object)
+{
+    /* relaxed, both: one thread */
+    orr_store_relaxed(&object->counts, (uint64_t)orr_revived_count(thread, object, 1));
+    orr_store_relaxed(&object->flags, orr_revived_flags(object));
 }
 
 const struct orr_rc orr_rc_plain = {
@@ -97,5 +108,6 @@ const struct orr_rc orr_rc_plain = {
     .try_retain = try_retain,
     .publish = publish,
     .immortalise = immortalise,
+    .revive = revive,
     .cascade = empty_worklist,
 };

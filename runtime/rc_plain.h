@@ -48,4 +48,30 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
     return old;
 }
 
+/* Alive: a count in the lower half of the count words, nothing in the upper one. A dead object's are a link,
+ * whose upper half is not zero, or null. (Checked where a weak reference is made: orr_rc_plain_publish.) */
+static inline bool
+orr_rc_plain_is_alive(const struct orr_object *object)
+{
+    uint64_t counts = orr_load_relaxed(&object->counts); /* relaxed: one thread */
+    return counts >> 32 == 0 && (counts & ORR_COUNT_MASK) != 0;
+}
+
+static inline struct orr_object *
+orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    struct orr_object *object = orr_slot_peek_private(&cell->referent);
+    if (!object || !orr_rc_plain_is_alive(object))
+        return NULL;
+    orr_rc_retain(thread, object);
+    return object;
+}
+
+static inline bool
+orr_rc_is_unique(const struct orr_thread *thread, const struct orr_object *object)
+{
+    (void)thread; /* relaxed: one thread */
+    return (orr_load_relaxed(&object->count) & ORR_COUNT_MASK) == 1;
+}
+
 #endif

@@ -20,8 +20,8 @@ cascade(struct orr_thread *thread, uint64_t slice)
 static void
 publish(struct orr_thread *thread, struct orr_object *object)
 {
-    (void)thread; /* whoever finds the object may keep it */
-    (void)object;
+    (void)thread;
+    orr_or_relaxed(&object->flags, ORR_FLAG_PUBLISHED); /* relaxed: under the lock of weak.c, or stopped */
 }
 
 static void

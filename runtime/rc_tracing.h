@@ -39,4 +39,21 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
     return (struct orr_object *)orr_exchange_acq_rel(&slot->word, (uintptr_t)value);
 }
 
+static inline struct orr_object *
+orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    (void)thread;
+    /* sync:weak-cell  acquire: the object's contents. It is cleared only while we stand still. */
+    return (struct orr_object *)orr_load_acquire(&cell->referent.word);
+}
+
+/* Nobody knows. */
+static inline bool
+orr_rc_is_unique(const struct orr_thread *thread, const struct orr_object *object)
+{
+    (void)thread;
+    (void)object;
+    return false;
+}
+
 #endif

@@ -311,7 +311,7 @@ orr_poll_slow(struct orr_thread *thread)
     if (asked & ORR_ATTENTION_CASCADE) {
         attention_clear(thread, ORR_ATTENTION_CASCADE);
         if (!thread->cascading)
-            heap->rc->cascade(thread, heap->options.release_slice);
+            orr_cascade_all(thread, heap->options.release_slice);
     }
     if ((asked & ORR_ATTENTION_COLLECT) && !thread->cascading && !thread->finishing) {
         attention_clear(thread, ORR_ATTENTION_COLLECT);

@@ -32,12 +32,17 @@ set_birth(struct orr_thread *thread)
             ORR_UNCLAIMED |
             (heap->rc->has_owner ? (uint64_t)ORR_SHARED_UNCLAIMED << 32 : 0);
     thread->birth_counts = heap->rc->birth_count | thread->birth_unclaimed;
+    thread->claimable = heap->wants_newborns ? heap->collector->claimable : UINT8_MAX;
+    if (heap->wants_newborns) /* claimed from birth; what is not, dies as slowly, see orr_may_be_claimed */
+        thread->birth_unclaimed = ORR_UNCLAIMED;
     thread->birth_counts_green = heap->rc->birth_count;
     thread->hooks = heap->collector->hooks;
     thread->stress_left = heap->options.stress_every;
     thread->unchecked = heap->kind->check_every; /* a short life looks at the trigger too */
     if (heap->options.stress_every)
         thread->hooks |= ORR_HOOK_STRESS;
+    if (heap->wants_newborns)
+        thread->hooks |= ORR_HOOK_NEWBORN;
     if (heap->options.ledger)
         thread->hooks |= ORR_HOOK_LEDGER;
 }
@@ -157,7 +162,7 @@ orr_thread_detach(struct orr_thread *thread)
     orr_require(thread->locals == NULL, "thread %u detaches while a function still owns references",
                 thread->id);
     orr_poll_slow(thread);
-    heap->rc->cascade(thread, 0);
+    orr_cascade_all(thread, 0);
     /* From here on nobody may queue for this thread, and it counts nothing any more. */
     if (heap->rc->detach)
         heap->rc->detach(thread);

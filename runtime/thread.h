@@ -33,8 +33,18 @@ enum {
     ORR_HOOK_WRITE = 2, /* collector->write before a slot changes */
     ORR_HOOK_DEAD = 4,  /* collector->dead instead of giving the cell back */
     ORR_HOOK_STRESS = 8, /* collect every N allocations */
-    ORR_HOOK_LEDGER = 16 /* the death ledger follows every object */
+    ORR_HOOK_LEDGER = 16, /* the death ledger follows every object */
+    ORR_HOOK_NEWBORN = 32 /* every object enters the candidate buffer */
 };
+
+/* An object under its last callbacks (orr_last_rites), on the stack of the thread that buries it. */
+struct orr_rites {
+    struct orr_object *object;
+    struct orr_rites *outer; /* of a cascade that this one interrupts */
+    bool destroys;           /* its destroy has begun */
+};
+
+enum { ORR_HOOKS_OF_BIRTH = ORR_HOOK_BORN | ORR_HOOK_STRESS | ORR_HOOK_LEDGER | ORR_HOOK_NEWBORN };
 
 enum orr_thread_state {
     ORR_THREAD_RUNNING, /* may touch objects */
@@ -81,7 +91,8 @@ struct orr_thread {
     uint64_t birth_counts;      /* counts of such an object: the above and its first reference */
     uint64_t birth_counts_green; /* counts of one that cannot be on a cycle */
     struct orr_object *dead;    /* worklist: dead objects whose references are not yet dropped */
-    struct orr_object *destroying; /* off the worklist, still whole: its type's destroy runs */
+    struct orr_rites *rites;    /* off the worklist, still whole: their last callbacks run */
+    struct orr_rites *finalizing; /* dead and revived, held by whoever buries them: their finalizers run */
     struct orr_own *locals;     /* linked locals, newest first; only where locals are linked */
     struct orr_heap *heap;
     struct orr_thread_counters counters;
@@ -95,8 +106,10 @@ struct orr_thread {
     void *heap_private;         /* the heap kind's own thread state */
     void *collector_private;    /* the collector's own thread state */
     bool collecting;            /* is inside orr_collect */
-    struct orr_error *raised;   /* raise.h; null: nothing is pending */
-    struct orr_error *raised_memory; /* where it is kept; null until the first raise */
+    struct orr_error raised;    /* raise.h; status ORR_OK: nothing is pending */
+    struct orr_object *postponed; /* dead, linked through counts: their callbacks wait for the world to run */
+    struct orr_slot called_weaks; /* newest first, linked through `pending`: callbacks to run (weak.h) */
+    size_t newborns_most;       /* entries of `candidates` at which newborns are sifted */
     uint32_t unchecked;         /* slow allocations since the trigger was last looked at */
 
     /* Stopping; see safepoint.c. */

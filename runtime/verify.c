@@ -191,7 +191,8 @@ judge_claims(struct verifier *verifier, const struct subject *subject)
 {
     const struct orr_object *object = subject->object;
     const struct orr_heap *heap = verifier->heap;
-    bool wanted = heap->wants_candidates && !orr_is_green(object);
+    bool wanted = (heap->wants_candidates || heap->wants_newborns) && !orr_is_green(object) &&
+                  (heap->wants_candidates || orr_load_relaxed(&object->colour) <= heap->collector->claimable);
     uint8_t flags = orr_load_relaxed(&object->flags);
     bool local = !(orr_load_relaxed(&object->count) & ORR_UNCLAIMED);
     bool shared = !(orr_load_relaxed(&object->shared) & ORR_SHARED_UNCLAIMED);
@@ -203,7 +204,7 @@ judge_claims(struct verifier *verifier, const struct subject *subject)
     }
     if (!wanted)
         local = shared = false;
-    shared = shared && heap->rc->has_owner;
+    shared = shared && heap->rc->has_owner && heap->wants_candidates;
     if (orr_is_immortal(object) && !heap->rc->has_owner)
         local = subject->claims_local != 0;
     if (subject->claims_local != local)
@@ -257,11 +258,16 @@ judge_counts(struct verifier *verifier, const struct subject *subject)
 }
 
 static bool
-is_being_destroyed(const struct orr_heap *heap, const struct orr_object *object)
+is_being_buried(const struct orr_heap *heap, const struct orr_object *object)
 {
-    for (const struct orr_thread *thread = heap->threads; thread; thread = thread->next)
-        if (thread->destroying == object)
-            return true;
+    for (const struct orr_thread *thread = heap->threads; thread; thread = thread->next) {
+        for (const struct orr_rites *rites = thread->rites; rites; rites = rites->outer)
+            if (rites->object == object)
+                return true;
+        for (const struct orr_object *dead = thread->postponed; dead; dead = orr_cell_next(dead))
+            if (dead == object)
+                return true;
+    }
     return false;
 }
 
@@ -278,7 +284,7 @@ judge(struct verifier *verifier, const struct subject *subject)
     judge_claims(verifier, subject);
     if (is_shell(object))
         return;
-    if (is_being_destroyed(heap, object))
+    if (is_being_buried(heap, object))
         return;
     if (orr_load_relaxed(&object->flags) & dead)
         report(verifier, "flags", object, "flags of the dead", orr_load_relaxed(&object->flags), 0);

@@ -43,8 +43,9 @@ struct orr_weak_cell {
     struct orr_heap *heap;
     const struct orr_object *key; /* the referent's address while the table has this cell, else null */
     struct orr_weak *weaks;   /* newest first */
-    struct orr_ephemeron *ephemerons; /* values that live with the referent */
+    struct orr_ephemeron *ephemerons; /* values that live with the referent; only where `late` is not set */
     struct orr_weak_cell *next;       /* in its bucket */
+    bool late;                        /* of a class's weak references without callback: cleared later */
 };
 
 #define ORR_WEAK_DYING ((uintptr_t)2)
@@ -55,9 +56,10 @@ struct orr_weak {
     struct orr_slot context;          /* counted; for the callback's use; may be null */
     struct orr_weak_cell *cell;       /* constant while it lives */
     struct orr_weak *next, **link;    /* in the cell; link null: in none */
-    orr_weak_callback *callback;      /* null: shared by all who ask without one */
+    orr_weak_callback *callback;
     void *argument;
-    struct orr_weak *pending;         /* the next whose callback is to run */
+    struct orr_slot pending;          /* counted: the next whose callback is to run (thread->called_weaks) */
+    bool is_shared;                   /* by all who ask without a callback */
 };
 
 /* A weak reference to an object that the caller holds (not to a weak reference: null). Counted; a safepoint.
@@ -86,26 +88,41 @@ void orr_weaks_close(struct orr_heap *heap);
 /* Brackets a fork (fork.h): nobody is inside the table meanwhile. */
 void orr_weaks_lock(void);
 void orr_weaks_unlock(void);
+/* Whether any heap has ever had a weak reference or a weak map value: else collectors need not look. */
+bool orr_weaks_any(void);
 /* How many cells the heap has: referents with weak references or weak map values. */
 uint64_t orr_weak_cells(struct orr_heap *heap);
 
 /* A published object's count has become zero; before its count words are used for anything else. A referent's
- * cell becomes unavailable; a weak reference leaves its cell. Any thread, not a safepoint. */
+ * cells become unavailable; a weak reference leaves its cell. Any thread, not a safepoint. */
 void orr_weak_suspend(struct orr_thread *thread, struct orr_object *object);
 /* The object lives again, held by the caller. */
 void orr_weak_resume(struct orr_thread *thread, struct orr_object *object);
 /* A biased referent is about to be merged: its owner is nobody special any more. */
-void orr_weak_disown(struct orr_thread *thread, struct orr_object *object);
+void orr_weak_disown(struct orr_object *object);
 
-/* Clears all weak references to an object that is certain to die. Those with a callback that still
- * live are held and put in front of *pending, which orr_weak_call_all works off. With the world stopped,
- * members of garbage (by colour) are passed over; `classes` false passes over what ORR_TYPE_CLASS postpones. */
-void orr_weak_clear(struct orr_thread *thread, struct orr_object *object, bool classes,
-                    struct orr_weak **pending);
-/* Runs the callbacks; a safepoint. */
-void orr_weak_call_all(struct orr_thread *thread, struct orr_weak *pending);
+/* Clears all weak references to an object that is certain to die. Those with a callback that still live are
+ * held and put in front of thread->called_weaks, for orr_weak_call_all. With the world stopped, members of
+ * garbage (by colour) are passed over; `classes` false leaves what ORR_TYPE_CLASS postpones. A weak reference
+ * itself leaves its cell. */
+void orr_weak_clear(struct orr_thread *thread, struct orr_object *object, bool classes);
+/* The published object's memory is about to be given back: what hung from it in weak maps is forgotten (its
+ * values have been dropped as all that it referred to). */
+void orr_weak_end(struct orr_object *object);
+/* Runs callbacks from thread->called_weaks until `until`, which was its head before. A safepoint. */
+void orr_weak_call_all(struct orr_thread *thread, struct orr_object *until);
 
-/* Calls visit on the slots of values that live with the published object (weakmap.h). */
-void orr_ephemerons_trace(const struct orr_object *object, orr_visit_slot *visit, void *argument);
+/* A counted reference to a cell's referent, or null. */
+struct orr_object *orr_weak_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell);
+
+/* For weakmap.c, under orr_weaks_lock: the object's cell, or null; the same, made if there is none (the caller
+ * holds the object and has published it; null: no memory); and the end of a cell that nobody needs any more. */
+struct orr_weak_cell *orr_weak_cell_find(const struct orr_object *object);
+struct orr_weak_cell *orr_weak_cell_obtain(struct orr_thread *thread, struct orr_object *object);
+void orr_weak_cell_settle(struct orr_weak_cell *cell);
+/* Implemented by weakmap.c, under the lock: the referent's memory goes, its entries are forgotten, their values
+ * not released; and the same when the whole heap goes and no object may be looked at. */
+void orr_ephemerons_forget(struct orr_weak_cell *cell);
+void orr_ephemerons_close(struct orr_weak_cell *cell);
 
 #endif

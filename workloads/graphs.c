@@ -22,6 +22,8 @@
  */
 #include "workloads/workload.h"
 
+#include "runtime/gc.h"
+
 #include "workloads/parts/permutation.h"
 
 #include <stdlib.h>
@@ -78,7 +80,7 @@ struct state {
     struct series empty_ns, collection_ns, drop_ns; /* of whole collections and drops */
     uint32_t *places;  /* order=shuffled: the number of the node allocated k-th; else null */
     uint32_t *shuffle; /* shape=ringshuf: who follows; else null */
-    enum orr_trigger_kind trigger; /* what the heap had */
+    struct orr_trigger trigger; /* what the heap had */
     bool has_trigger;
     uint64_t digest;
 };
@@ -255,9 +257,9 @@ prepare(struct orr_worker *worker, struct orr_error *error)
         free_permutations(state);
         return orr_fail(error, ORR_OUT_OF_MEMORY, "graphs: no memory for a permutation");
     }
-    state->trigger = run->heap->options.trigger.kind;
+    orr_gc_trigger(run->heap, &state->trigger);
     state->has_trigger = true;
-    run->heap->options.trigger.kind = ORR_TRIGGER_manual; /* no other thread is attached */
+    orr_gc_trigger_set(run->heap, &(struct orr_trigger){.kind = ORR_TRIGGER_manual});
     orr_collect(worker->thread, "program");
     for (int i = 0; i < EMPTY_COLLECTIONS; i++)
         add_sample(&state->empty_ns, time_collection(worker->thread));
@@ -337,7 +339,7 @@ finish(struct orr_worker *worker)
     struct state *state = run->state;
     note_medians(run, state);
     if (state->has_trigger)
-        run->heap->options.trigger.kind = state->trigger;
+        orr_gc_trigger_set(run->heap, &state->trigger);
     state->has_trigger = false;
     free_permutations(state);
 }

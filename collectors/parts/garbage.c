@@ -1,44 +1,190 @@
-/* garbage.c - destroying, proving again, dropping, freeing.
+/* garbage.c - setting aside, clearing, finalizing, proving again, destroying, dropping, freeing.
  *
  * Threads: the collecting thread; the second proof with the world stopped.
  */
 #include "collectors/parts/garbage.h"
 
+#include "runtime/gc.h"
+#include "runtime/raise.h"
+
 enum { AHEAD = 16 }; /* members fetched before they are freed */
 
 static bool
-wants_destroy(const struct orr_object *object)
+types_have(uint32_t what)
 {
-    return orr_type_of(object)->destroy &&
-           !(orr_load_relaxed(&object->flags) & ORR_FLAG_DESTROYED); /* relaxed: unreachable */
+    return orr_load_relaxed(&orr_types_have) & what; /* relaxed: registered before its first object */
 }
 
-static bool
-any_wants_destroy(const struct orr_object_list *members)
-{
-    for (size_t i = 0; i < members->count; i++)
-        if (wants_destroy(orr_list_object(members, i)))
-            return true;
-    return false;
-}
+/* --- leaving the set --------------------------------------------------------------------------------- */
 
-/* --- the second window ----------------------------------------------------------------------------- */
-
-/* Takes what lives out of the set, with all it reaches inside. */
+/* What survives is as old as anything. */
 static void
-save(struct orr_object *object, struct orr_object_list *reached)
+save(struct orr_heap *heap, struct orr_object *object, struct orr_object_list *reached)
 {
-    orr_store_relaxed(&object->colour, 0); /* relaxed: stopped */
+    /* relaxed: stopped */
+    orr_store_relaxed(&object->colour,
+                      heap->collector->generational ? (uint8_t)ORR_GENERATION_OLDEST : (uint8_t)0);
     orr_list_push(reached, (uintptr_t)object);
 }
 
+struct saving {
+    struct orr_heap *heap;
+    struct orr_object_list reached; /* behind the members */
+};
+
 static void
-save_child(struct orr_slot *slot, void *reached)
+save_child(struct orr_slot *slot, void *argument)
 {
+    struct saving *saving = argument;
     struct orr_object *child = orr_slot_peek(slot);
     if (child && orr_is_garbage(child))
-        save(child, reached);
+        save(saving->heap, child, &saving->reached);
 }
+
+/* Takes an object out of the set, with all it reaches inside. */
+static void
+save_all_of(struct saving *saving, struct orr_object *object)
+{
+    save(saving->heap, object, &saving->reached);
+    while (saving->reached.count) {
+        struct orr_object *next = (struct orr_object *)saving->reached.items[--saving->reached.count];
+        orr_object_trace(next, orr_layout_of(next), save_child, saving);
+    }
+}
+
+static struct saving
+saving_behind(struct orr_heap *heap, struct orr_object_list *members)
+{
+    return (struct saving){.heap = heap, .reached = {.items = members->items + members->count}};
+}
+
+static void
+remember_most(struct orr_object_list *members)
+{
+    if (members->count > members->most)
+        members->most = members->count;
+}
+
+/* --- 1. legacy finalizers ---------------------------------------------------------------------------- */
+
+static bool
+is_legacy(const struct orr_object *object)
+{
+    const struct orr_type *type = orr_type_of(object);
+    return (type->flags & ORR_TYPE_LEGACY) && type->finalize;
+}
+
+static bool
+set_legacy_aside(struct orr_thread *thread, struct orr_object_list *members,
+                 struct orr_collection *collection)
+{
+    struct saving saving = saving_behind(thread->heap, members);
+    bool any = false;
+    if (!types_have(ORR_TYPES_LEGACY))
+        return false;
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        if (!is_legacy(object))
+            continue;
+        any = true;
+        if (orr_is_garbage(object))
+            save_all_of(&saving, object);
+    }
+    if (!any)
+        return false;
+    remember_most(members);
+    size_t dead = 0;
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        if (orr_is_garbage(object)) {
+            members->items[dead++] = (uintptr_t)object;
+            continue;
+        }
+        collection->uncollectable++;
+        if (is_legacy(object) || (orr_gc_debug(thread->heap) & ORR_DEBUG_SAVEALL))
+            orr_gc_garbage_append(thread, object);
+    }
+    members->count = dead;
+    return true;
+}
+
+/* --- 2. weak references ------------------------------------------------------------------------------ */
+
+static void
+clear_weak_references(struct orr_thread *thread, struct orr_object_list *members, bool classes)
+{
+    if (!orr_weaks_any())
+        return;
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        /* relaxed: stopped */
+        if (orr_is_garbage(object) && (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED))
+            orr_weak_clear(thread, object, classes);
+    }
+}
+
+static bool
+wants_finalize(const struct orr_object *object)
+{
+    return orr_type_of(object)->finalize &&
+           !(orr_load_relaxed(&object->flags) & ORR_FLAG_FINALIZED); /* relaxed: unreachable */
+}
+
+static uint64_t
+count_finalizers(const struct orr_object_list *members)
+{
+    uint64_t count = 0;
+    if (types_have(ORR_TYPES_FINALIZE))
+        for (size_t i = 0; i < members->count; i++)
+            count += wants_finalize(orr_list_object(members, i));
+    return count;
+}
+
+bool
+orr_garbage_close(struct orr_thread *thread, struct orr_object_list *members,
+                  struct orr_collection *collection)
+{
+    collection->called_before = orr_slot_peek(&thread->called_weaks);
+    bool kept = set_legacy_aside(thread, members, collection);
+    collection->finalizers = count_finalizers(members);
+    clear_weak_references(thread, members, collection->finalizers == 0);
+    return kept;
+}
+
+/* --- 4. finalizers ----------------------------------------------------------------------------------- */
+
+/* The highest priority below `below` among those who want to be finalized. False: there is none. */
+static bool
+next_priority(const struct orr_object_list *members, int below, int *priority)
+{
+    bool found = false;
+    for (size_t i = 0; i < members->count; i++) {
+        const struct orr_object *object = orr_list_object(members, i);
+        int its = orr_type_of(object)->priority;
+        if (wants_finalize(object) && its < below && (!found || its > *priority)) {
+            *priority = its;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void
+finalize_members(struct orr_thread *thread, const struct orr_object_list *members)
+{
+    struct orr_heap *heap = thread->heap;
+    int priority = INT16_MAX + 1;
+    while (next_priority(members, priority, &priority))
+        for (size_t i = 0; i < members->count; i++) {
+            struct orr_object *object = orr_list_object(members, i);
+            if (!wants_finalize(object) || orr_type_of(object)->priority != priority)
+                continue;
+            orr_finalize(thread, object);
+            orr_sub_relaxed(&heap->gc.finalizers_pending, 1); /* relaxed: a count for those who ask */
+        }
+}
+
+/* --- 5. the second proof ----------------------------------------------------------------------------- */
 
 static void
 take_internal(struct orr_slot *slot, void *heap)
@@ -50,9 +196,10 @@ take_internal(struct orr_slot *slot, void *heap)
 
 /* World stopped, counts settled. Members with references beyond ours and the set's own are alive. */
 static void
-prove_again(struct orr_heap *heap, struct orr_object_list *members)
+prove_by_counts(struct orr_heap *heap, struct orr_object_list *members)
 {
     size_t count = members->count;
+    struct saving saving = saving_behind(heap, members);
     for (size_t i = 0; i < count; i++) { /* relaxed, all: stopped */
         struct orr_object *object = orr_list_object(members, i);
         orr_store_relaxed(orr_scratch(heap, object), (uint32_t)orr_count_stopped(object) - 1);
@@ -61,52 +208,86 @@ prove_again(struct orr_heap *heap, struct orr_object_list *members)
         struct orr_object *object = orr_list_object(members, i);
         orr_object_trace(object, orr_layout_of(object), take_internal, heap);
     }
-    struct orr_object_list reached = {.items = members->items + count}; /* behind the list */
     for (size_t i = 0; i < count; i++) {
         struct orr_object *object = orr_list_object(members, i);
         if (orr_is_garbage(object) && orr_load_relaxed(orr_scratch(heap, object)) != 0)
-            save(object, &reached);
-        while (reached.count) {
-            struct orr_object *next = (struct orr_object *)reached.items[--reached.count];
-            orr_object_trace(next, orr_layout_of(next), save_child, &reached);
-        }
+            save_all_of(&saving, object);
     }
     for (size_t i = 0; i < count; i++)
         orr_store_relaxed(orr_scratch(heap, orr_list_object(members, i)), 0);
 }
 
-/* Holds the members, runs their callbacks, and keeps in the list those that are dead all the same. */
+/* Members that live again leave the list; they lose the count that we hold. */
 static void
-destroy_members(struct orr_thread *thread, struct orr_object_list *members)
+let_living_go(struct orr_thread *thread, struct orr_object_list *members,
+              struct orr_collection *collection)
 {
-    struct orr_heap *heap = thread->heap;
-    for (size_t i = 0; i < members->count; i++)
-        heap->rc->retain(thread, orr_list_object(members, i));
-    for (size_t i = 0; i < members->count; i++) {
-        struct orr_object *object = orr_list_object(members, i);
-        if (!wants_destroy(object))
-            continue;
-        orr_or_relaxed(&object->flags, ORR_FLAG_DESTROYED); /* relaxed: read by this thread */
-        orr_type_of(object)->destroy(thread, object);
-    }
-    orr_world_stop(heap, thread);
-    orr_counts_settle(thread);
-    prove_again(heap, members);
-    orr_world_resume(heap);
     size_t dead = 0;
     for (size_t i = 0; i < members->count; i++) {
         struct orr_object *object = orr_list_object(members, i);
         if (orr_is_garbage(object))
             members->items[dead++] = (uintptr_t)object;
         else
-            heap->rc->release(thread, object);
+            orr_drop(thread, object);
     }
-    if (members->count > members->most)
-        members->most = members->count;
+    collection->resurrected += members->count - dead;
     members->count = dead;
 }
 
-/* --- freeing --------------------------------------------------------------------------------------- */
+/* Runs the finalizers and keeps in the list those that are dead all the same. */
+static void
+finalize_and_prove(struct orr_thread *thread, struct orr_object_list *members,
+                   void (*prove)(struct orr_thread *), struct orr_collection *collection)
+{
+    struct orr_heap *heap = thread->heap;
+    for (size_t i = 0; i < members->count; i++)
+        heap->rc->retain(thread, orr_list_object(members, i));
+    finalize_members(thread, members);
+    remember_most(members);
+    orr_world_stop(heap, thread);
+    orr_counts_settle(thread);
+    if (prove)
+        prove(thread);
+    else
+        prove_by_counts(heap, members);
+    clear_weak_references(thread, members, true);
+    orr_world_resume(heap);
+    let_living_go(thread, members, collection);
+    orr_weak_call_all(thread, collection->called_before);
+}
+
+/* --- 6 and 7: the end -------------------------------------------------------------------------------- */
+
+static void
+destroy_members(struct orr_thread *thread, const struct orr_object_list *members)
+{
+    if (!types_have(ORR_TYPES_DESTROY))
+        return;
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        if (orr_type_of(object)->destroy)
+            orr_destroy(thread, object);
+    }
+}
+
+/* SAVEALL. What the garbage list has no memory for is found again by the next collection. */
+static void
+keep_members(struct orr_thread *thread, struct orr_object_list *members, bool held,
+             struct orr_collection *collection)
+{
+    struct orr_object_list none = {.items = members->items + members->count};
+    remember_most(members);
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        save(thread->heap, object, &none);
+        none.count = 0;
+        orr_gc_garbage_append(thread, object);
+        if (held)
+            orr_drop(thread, object);
+    }
+    collection->saved += members->count;
+    members->count = 0;
+}
 
 static void
 drop_outside(struct orr_slot *slot, void *thread)
@@ -127,14 +308,10 @@ drop_all_outside(struct orr_thread *thread, const struct orr_object_list *member
     }
 }
 
-void
-orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, bool has_outside,
-                 struct orr_collection *collection)
+static void
+release_members(struct orr_thread *thread, const struct orr_object_list *members,
+                struct orr_collection *collection)
 {
-    if (any_wants_destroy(members))
-        destroy_members(thread, members);
-    if (has_outside)
-        drop_all_outside(thread, members);
     for (size_t i = 0; i < members->count; i++) {
         if (i + AHEAD < members->count)
             __builtin_prefetch((void *)members->items[i + AHEAD], 1);
@@ -143,5 +320,31 @@ orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, boo
         orr_garbage_release(thread, object);
     }
     collection->freed += members->count;
+}
+
+void
+orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, bool has_outside,
+                 void (*prove)(struct orr_thread *), struct orr_collection *collection)
+{
+    struct orr_heap *heap = thread->heap;
+    bool finalizes = collection->finalizers != 0;
+    bool calls = orr_slot_peek(&thread->called_weaks) != collection->called_before;
+    if (finalizes || calls)
+        orr_gc_finalizing(heap, collection->finalizers + calls);
+    if (calls) {
+        orr_weak_call_all(thread, collection->called_before);
+        orr_sub_relaxed(&heap->gc.finalizers_pending, 1); /* relaxed: a count for those who ask */
+    }
+    if (finalizes)
+        finalize_and_prove(thread, members, prove, collection);
+    if (orr_gc_debug(heap) & ORR_DEBUG_COLLECTABLE)
+        for (size_t i = 0; i < members->count; i++)
+            orr_gc_note_object(heap, "collectable", orr_list_object(members, i));
+    if (orr_gc_debug(heap) & ORR_DEBUG_SAVEALL)
+        keep_members(thread, members, finalizes, collection);
+    destroy_members(thread, members);
+    if (has_outside && heap->rc->counts)
+        drop_all_outside(thread, members);
+    release_members(thread, members, collection);
     orr_list_rest(members);
 }

@@ -1,23 +1,28 @@
 /* garbage.h - what happens to a set of objects that a collector has proved dead.
  *
  * The set is closed: every reference to a member comes from a member. Its members carry the colour
- * ORR_COLOUR_GARBAGE; nobody else does.
+ * ORR_COLOUR_GARBAGE; nobody else does. The rules are PEP 442's and CPython's order (handle_legacy_finalizers,
+ * handle_weakrefs, finalize_garbage, handle_resurrected_objects, delete_garbage):
  *
- *   1. If members have a `destroy`, the set is held (one count each), the callbacks run with the world
- *      running, and then, in a second stop, death is proved again within the set (law 6): what a callback
- *      made reachable survives, with all it reaches, and is not destroyed again.
- *   2. References from members to others are dropped, as the strategy drops them.
- *   3. Cells are given back.
+ *   world stopped (orr_garbage_close)
+ *   1. Members with a legacy finalizer, and all they reach, are set aside: uncollectable.
+ *   2. Weak references to members are cleared; live ones with a callback are noted.
+ *   world running (orr_garbage_free)
+ *   3. Callbacks of those weak references.
+ *   4. The set is held (one count each) and its finalizers run, by priority.
+ *   5. In a second stop death is proved again within the set (law 6): what a finalizer made reachable survives
+ *      with all it reaches; weak references made meanwhile to the others are cleared.
+ *   6. `destroy` of all that are left, while they are whole.
+ *   7. References from members to others are dropped, as the strategy drops them, and cells given back.
+ *      Under ORR_DEBUG_SAVEALL the members go to the garbage list instead of 6 and 7.
  *
- * Only where references are counted. Source: the two windows of CPython's collector.
+ * 3 to 5 cost nothing where no member has a weak reference or a finalizer.
  */
 #ifndef ORR_COLLECTORS_PARTS_GARBAGE_H
 #define ORR_COLLECTORS_PARTS_GARBAGE_H
 
 #include "collectors/parts/object_list.h"
 #include "runtime/collector.h"
-
-enum { ORR_COLOUR_GARBAGE = 0xff };
 
 static inline bool
 orr_is_garbage(const struct orr_object *object)
@@ -31,11 +36,31 @@ orr_garbage_mark(struct orr_object *object)
     orr_store_relaxed(&object->colour, ORR_COLOUR_GARBAGE); /* relaxed: as above */
 }
 
-/* World running, on the collecting thread; the list holds the members, each once, and is empty afterwards.
- * has_outside: some member may refer to an object that is no member; false spares a pass. Fills freed and
- * freed_bytes of *collection. */
+/* In the permanent set (gc.h): looked at by nobody, and all it refers to is held from outside. */
+static inline bool
+orr_is_frozen_now(const struct orr_object *object)
+{
+    return orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN; /* relaxed: changed at stops */
+}
+
+/* Whether there are such objects: spares a look at each. World stopped. */
+static inline bool
+orr_any_frozen(const struct orr_heap *heap)
+{
+    return orr_load_relaxed(&heap->gc.frozen) != 0; /* relaxed: stopped */
+}
+
+/* World stopped, on the collecting thread: the list holds the members, each once, coloured. Members that must be
+ * kept leave it; then has_outside of orr_garbage_free must be true. Returns whether any did. */
+bool orr_garbage_close(struct orr_thread *thread, struct orr_object_list *members,
+                       struct orr_collection *collection);
+
+/* World running, on the collecting thread, after orr_garbage_close; the list is empty afterwards.
+ * has_outside: some member may refer to an object that is no member; false spares a pass. Fills freed, saved and
+ * freed_bytes of *collection. prove: where nothing is counted, the collector's own second proof; called with the
+ * world stopped, it gives members that are reachable another colour. Null: by counts. */
 void orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, bool has_outside,
-                      struct orr_collection *collection);
+                      void (*prove)(struct orr_thread *thread), struct orr_collection *collection);
 
 /* Begins and ends a phase of a collection. */
 static inline void

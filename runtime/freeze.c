@@ -1,0 +1,106 @@
+/* freeze.c - the permanent set: objects that no collection looks at (gc.h).
+ *
+ * A frozen object has the colour ORR_COLOUR_FROZEN. Collectors pass it by, and neither subtract references to it
+ * nor write to it; what it refers to is held from outside as far as they can see. heap->gc.frozen says whether
+ * there may be any.
+ *
+ * Threads: the calling thread; colours change with the world stopped.
+ */
+#include "runtime/collect.h"
+#include "runtime/collector.h"
+#include "runtime/gc.h"
+
+static void
+freeze_object(struct orr_object *object, void *argument)
+{
+    struct orr_heap *heap = argument;
+    /* relaxed, all of this file: the world is stopped */
+    if (orr_is_corpse(object) || orr_is_green(object) ||
+        orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN)
+        return;
+    orr_store_relaxed(&object->colour, (uint8_t)ORR_COLOUR_FROZEN);
+    orr_add_relaxed(&heap->gc.frozen, 1);
+}
+
+/* Newborns that are frozen are no newborns any more; shells among them are given back. */
+static bool
+ends_claim(uintptr_t *entry, void *thread)
+{
+    orr_candidate_unclaim(thread, *entry);
+    return false;
+}
+
+static void
+end_newborns(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    struct orr_buffer newborns = {0};
+    orr_candidates_take(heap, &newborns);
+    orr_buffer_append(&newborns, &heap->parked);
+    orr_buffer_filter(&newborns, ends_claim, thread);
+}
+
+/* Without garbage: collects first, and keeps the right to collect until all is frozen. */
+bool
+orr_gc_freeze(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    struct orr_collection collection = {.cause = "freeze",
+                                        .urgency = ORR_URGENCY_COMPLETE,
+                                        .generation = ORR_GENERATION_OLDEST};
+    if (!heap->kind->is_walkable)
+        return false;
+    orr_collection_run(thread, &collection, true);
+    if (collection.number == 0 || !orr_collecting_begin(thread, false))
+        return false;
+    orr_world_stop(heap, thread);
+    orr_counts_settle(thread);
+    if (heap->wants_newborns)
+        end_newborns(thread);
+    heap->kind->walk(heap, 0, 1, freeze_object, heap);
+    orr_world_resume(heap);
+    orr_collecting_end(thread);
+    return true;
+}
+
+static void
+unfreeze_object(struct orr_object *object, void *heap)
+{
+    const struct orr_collector *collector = ((struct orr_heap *)heap)->collector;
+    if (orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN)
+        orr_store_relaxed(&object->colour, collector->generational ? (uint8_t)ORR_GENERATION_OLDEST
+                                                                   : (uint8_t)0);
+}
+
+void
+orr_gc_unfreeze(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    if (orr_load_relaxed(&heap->gc.frozen) == 0)
+        return;
+    orr_world_stop(heap, thread);
+    heap->kind->walk(heap, 0, 1, unfreeze_object, heap);
+    orr_store_relaxed(&heap->gc.frozen, (uint64_t)0);
+    orr_world_resume(heap);
+}
+
+static void
+count_frozen(struct orr_object *object, void *count)
+{
+    *(uint64_t *)count += !orr_is_corpse(object) &&
+                          orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN;
+}
+
+uint64_t
+orr_gc_freeze_count(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    uint64_t count = 0;
+    if (orr_load_relaxed(&heap->gc.frozen) == 0)
+        return 0;
+    orr_world_stop(heap, thread);
+    orr_counts_settle(thread);
+    heap->kind->walk(heap, 0, 1, count_frozen, &count);
+    orr_world_resume(heap);
+    return count;
+}

@@ -1,0 +1,491 @@
+/* weak.c - weak references: the table of cells, their life, clearing, callbacks.
+ *
+ * A cell is found through a hash table by its referent's address; the table and all that is not atomic in
+ * cells is guarded by one lock, under which nothing is allocated from a heap, released, or waited for. A cell is
+ * in the table from its first weak reference (or weak map entry) until its referent is certain to die; it is
+ * freed when no weak reference names it either.
+ *
+ * Always   a cell in the table has a live referent, or one whose death is under way and holds it up
+ *          a referent with a cell is published (rc.h), and carries ORR_FLAG_PUBLISHED
+ *          weak references are published too: whoever clears their cell may retain them
+ *          a weak reference is in its cell's list from birth until its own count is zero
+ *
+ * Death by the last release, for the published, in this order:
+ *   suspend  where another thread could look: before the count words become a link. The cell says "dying"; a
+ *            weak reference leaves its cell. (plain: a link is told from a count by its upper half)
+ *   resume   its finalizer is going to run: it is alive
+ *   clear    it stays dead: cell out of the table, referent null, callbacks gathered; then they run
+ *   end      its cell (of the heap) is given back: values of weak maps with it
+ * In a collection: clear with the world stopped, callbacks afterwards, end.
+ *
+ * Two cells for a referent whose type is ORR_TYPE_CLASS: those without callbacks are cleared later (rule 54).
+ */
+#include "runtime/weak.h"
+
+#include "runtime/birth.h"
+#include "runtime/collector.h"
+#include "runtime/local.h"
+#include "runtime/raise.h"
+#include "runtime/slot.h"
+
+static uint16_t weak_index;
+
+const struct orr_type orr_weak_type = {
+    .name = "weak reference",
+    .bytes = sizeof(struct orr_weak),
+    .references = 1,
+    .index = &weak_index,
+};
+
+/* --- the table --------------------------------------------------------------------------------------- */
+
+enum { BUCKETS_LEAST = 64 };
+
+static struct {
+    struct orr_mutex lock;
+    struct orr_weak_cell **buckets; /* a power of two of them; null before the first cell */
+    uint64_t mask, count;
+} table = {.lock = {PTHREAD_MUTEX_INITIALIZER}};
+
+static _Atomic(bool) any;
+
+bool
+orr_weaks_any(void)
+{
+    return orr_load_relaxed(&any); /* relaxed: whoever asks has stopped whoever could have said so */
+}
+
+void
+orr_weaks_lock(void)
+{
+    orr_mutex_lock(&table.lock);
+}
+
+void
+orr_weaks_unlock(void)
+{
+    orr_mutex_unlock(&table.lock);
+}
+
+static struct orr_weak_cell **
+bucket_of(const struct orr_object *object)
+{
+    return &table.buckets[((uintptr_t)object >> 4) * 0x9e3779b97f4a7c15u >> 32 & table.mask];
+}
+
+/* Lock held. */
+static struct orr_weak_cell *
+find(const struct orr_object *object, bool late)
+{
+    if (!table.buckets)
+        return NULL;
+    struct orr_weak_cell *cell = *bucket_of(object);
+    while (cell && (cell->key != object || cell->late != late))
+        cell = cell->next;
+    return cell;
+}
+
+struct orr_weak_cell *
+orr_weak_cell_find(const struct orr_object *object)
+{
+    return find(object, false);
+}
+
+/* Lock held. False: no memory, which matters only for the first buckets. */
+static bool
+grow(void)
+{
+    if (table.buckets && table.count <= table.mask)
+        return true;
+    uint64_t size = table.buckets ? (table.mask + 1) * 2 : BUCKETS_LEAST;
+    struct orr_weak_cell **fresh = orr_allocate(size * sizeof(struct orr_weak_cell *)), **old = table.buckets;
+    if (!fresh)
+        return old != NULL;
+    uint64_t old_size = old ? table.mask + 1 : 0;
+    table.buckets = fresh;
+    table.mask = size - 1;
+    for (uint64_t i = 0; i < old_size; i++)
+        for (struct orr_weak_cell *cell = old[i], *next; cell; cell = next) {
+            struct orr_weak_cell **bucket = bucket_of(cell->key);
+            next = cell->next;
+            cell->next = *bucket;
+            *bucket = cell;
+        }
+    orr_deallocate(old);
+    return true;
+}
+
+/* Lock held, the caller holds the object, which is published. Finds or makes; null: no memory. */
+static struct orr_weak_cell *
+obtain(struct orr_thread *thread, struct orr_object *object, bool late)
+{
+    struct orr_weak_cell *cell = find(object, late);
+    if (!cell) {
+        if (!grow() || !(cell = orr_allocate(sizeof *cell)))
+            return NULL;
+        cell->heap = thread->heap;
+        cell->key = object;
+        cell->late = late;
+        struct orr_weak_cell **bucket = bucket_of(object);
+        cell->next = *bucket;
+        *bucket = cell;
+        table.count++;
+        orr_store_relaxed(&any, true);
+        orr_slot_unlock(&cell->referent, object); /* sync:weak-cell */
+    }
+    /* Only the owner says so: while it runs, nobody merges what is its. relaxed: read by the owner alone */
+    if (thread->heap->rc->has_owner && orr_load_relaxed(&object->owner) == thread->id)
+        orr_store_relaxed(&cell->owner, thread->id);
+    return cell;
+}
+
+struct orr_weak_cell *
+orr_weak_cell_obtain(struct orr_thread *thread, struct orr_object *object)
+{
+    return obtain(thread, object, false);
+}
+
+/* Lock held. Frees the cell if nobody names it. */
+static void
+dispose(struct orr_weak_cell *cell)
+{
+    if (!cell->key && !cell->weaks)
+        orr_deallocate(cell);
+}
+
+/* Lock held. */
+static void
+take_out(struct orr_weak_cell *cell)
+{
+    struct orr_weak_cell **link = bucket_of(cell->key);
+    while (*link != cell)
+        link = &(*link)->next;
+    *link = cell->next;
+    cell->next = NULL;
+    cell->key = NULL;
+    table.count--;
+}
+
+void
+orr_weak_cell_settle(struct orr_weak_cell *cell)
+{
+    if (cell->key && !cell->weaks && !cell->ephemerons)
+        take_out(cell);
+    dispose(cell);
+}
+
+uint64_t
+orr_weak_cells(struct orr_heap *heap)
+{
+    uint64_t cells = 0;
+    orr_weaks_lock();
+    for (uint64_t i = 0; table.buckets && i <= table.mask; i++)
+        for (const struct orr_weak_cell *cell = table.buckets[i]; cell; cell = cell->next)
+            cells += cell->heap == heap;
+    orr_weaks_unlock();
+    return cells;
+}
+
+/* No object of the heap is looked at: its memory may be gone. */
+void
+orr_weaks_close(struct orr_heap *heap)
+{
+    orr_weaks_lock();
+    for (uint64_t i = 0; table.buckets && i <= table.mask; i++)
+        for (struct orr_weak_cell **link = &table.buckets[i], *cell; (cell = *link);) {
+            if (cell->heap != heap) {
+                link = &cell->next;
+                continue;
+            }
+            *link = cell->next;
+            table.count--;
+            orr_ephemerons_close(cell);
+            orr_deallocate(cell);
+        }
+    orr_weaks_unlock();
+}
+
+/* --- weak references --------------------------------------------------------------------------------- */
+
+bool
+orr_is_weak(const struct orr_object *object)
+{
+    return orr_type_of(object) == &orr_weak_type;
+}
+
+static bool
+is_late(const struct orr_object *referent, orr_weak_callback *callback)
+{
+    return (orr_type_of(referent)->flags & ORR_TYPE_CLASS) && !callback;
+}
+
+/* Lock held. The shared weak reference of a cell, retained; null: there is none that lives. */
+static struct orr_weak *
+take_shared(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    for (struct orr_weak *weak = cell ? cell->weaks : NULL; weak; weak = weak->next)
+        if (weak->is_shared && thread->heap->rc->try_retain(thread, &weak->header))
+            return weak;
+    return NULL;
+}
+
+/* Lock held. */
+static void
+enter(struct orr_weak *weak, struct orr_weak_cell *cell)
+{
+    weak->cell = cell;
+    weak->next = cell->weaks;
+    if (weak->next)
+        weak->next->link = &weak->next;
+    weak->link = &cell->weaks;
+    cell->weaks = weak;
+}
+
+/* Lock held. */
+static void
+leave(struct orr_weak *weak)
+{
+    if (!weak->link)
+        return;
+    *weak->link = weak->next;
+    if (weak->next)
+        weak->next->link = weak->link;
+    weak->link = NULL;
+    if (!weak->cell->weaks)
+        orr_weak_cell_settle(weak->cell);
+}
+
+static void
+fill(struct orr_thread *thread, struct orr_weak *weak, orr_weak_callback *callback, void *argument,
+     struct orr_object *context)
+{
+    weak->callback = callback;
+    weak->argument = argument;
+    weak->is_shared = !callback;
+    if (context) {
+        thread->heap->rc->retain(thread, context);
+        orr_slot_put(&weak->context, context);
+    }
+    thread->heap->rc->publish(thread, &weak->header);
+}
+
+struct orr_object *
+orr_weak_new(struct orr_thread *thread, struct orr_object *referent, orr_weak_callback *callback,
+             void *argument, struct orr_object *context)
+{
+    const struct orr_rc *rc = thread->heap->rc;
+    struct orr_weak *shared = NULL;
+    bool late = is_late(referent, callback);
+    if (orr_is_weak(referent))
+        return NULL;
+    if (!callback) {
+        context = NULL;
+        orr_weaks_lock();
+        shared = take_shared(thread, find(referent, late));
+        orr_weaks_unlock();
+        if (shared)
+            return &shared->header;
+    }
+    struct orr_weak *weak = (struct orr_weak *)orr_new(thread, &orr_weak_type); /* may collect: rule 52 */
+    if (!weak)
+        return NULL;
+    fill(thread, weak, callback, argument, context);
+    rc->publish(thread, referent);
+    orr_weaks_lock();
+    struct orr_weak_cell *cell = obtain(thread, referent, late);
+    if (cell && !callback)
+        shared = take_shared(thread, cell); /* somebody was faster */
+    if (cell && !shared)
+        enter(weak, cell);
+    orr_weaks_unlock();
+    if (cell && !shared)
+        return &weak->header;
+    rc->release(thread, &weak->header);
+    return shared ? &shared->header : NULL;
+}
+
+struct orr_object *
+orr_weak_get_any(struct orr_thread *thread, struct orr_object *weak)
+{
+    return orr_weak_upgrade(thread, ((struct orr_weak *)weak)->cell);
+}
+
+struct orr_object *
+orr_weak_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    struct orr_object *object = orr_slot_lock(&cell->referent); /* sync:weak-cell */
+    if (!object)
+        return NULL;
+    /* While the bit is ours, whoever lets the object die waits for it: its header is readable. */
+    bool held = !((uintptr_t)object & ORR_WEAK_DYING) && thread->heap->rc->try_retain(thread, object);
+    orr_slot_unlock(&cell->referent, object);
+    return held ? object : NULL;
+}
+
+uint64_t
+orr_weak_count(struct orr_thread *thread, struct orr_object *referent)
+{
+    return orr_weak_list(thread, referent, NULL, 0);
+}
+
+uint64_t
+orr_weak_list(struct orr_thread *thread, struct orr_object *referent, struct orr_object **weaks,
+              uint64_t most)
+{
+    uint64_t count = 0;
+    orr_weaks_lock();
+    for (int late = 0; late < 2; late++) {
+        struct orr_weak_cell *cell = find(referent, late);
+        for (struct orr_weak *weak = cell ? cell->weaks : NULL; weak; weak = weak->next) {
+            if (count < most) {
+                if (!thread->heap->rc->try_retain(thread, &weak->header))
+                    continue;
+                weaks[count] = &weak->header;
+            }
+            count++;
+        }
+    }
+    orr_weaks_unlock();
+    return count;
+}
+
+/* --- death ------------------------------------------------------------------------------------------- */
+
+/* Lock held. Waits for upgrades that are under way. */
+static void
+set_referent(struct orr_weak_cell *cell, uintptr_t word)
+{
+    if (orr_slot_lock(&cell->referent))
+        orr_store_release(&cell->referent.word, word); /* sync:weak-cell  release: the object's revival */
+}
+
+void
+orr_weak_suspend(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread;
+    orr_weaks_lock();
+    if (orr_is_weak(object))
+        leave((struct orr_weak *)object);
+    else
+        for (int late = 0; late < 2; late++) {
+            struct orr_weak_cell *cell = find(object, late);
+            if (cell)
+                set_referent(cell, (uintptr_t)object | ORR_WEAK_DYING);
+        }
+    orr_weaks_unlock();
+}
+
+void
+orr_weak_resume(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread;
+    orr_weaks_lock();
+    for (int late = 0; late < 2; late++) {
+        struct orr_weak_cell *cell = find(object, late);
+        if (cell)
+            set_referent(cell, (uintptr_t)object);
+    }
+    orr_weaks_unlock();
+}
+
+void
+orr_weak_disown(struct orr_object *object)
+{
+    orr_weaks_lock();
+    for (int late = 0; late < 2; late++) {
+        struct orr_weak_cell *cell = find(object, late);
+        if (cell)
+            orr_store_relaxed(&cell->owner, 0); /* relaxed: read by the owner, for whom or by whom we merge */
+    }
+    orr_weaks_unlock();
+}
+
+/* Lock held. Holds the live weak references of a cell that have a callback. */
+static void
+gather_callbacks(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    for (struct orr_weak *weak = cell->weaks; weak; weak = weak->next) {
+        /* relaxed: only a collection that has stopped the world gives this colour */
+        bool is_garbage = orr_load_relaxed(&weak->header.colour) == ORR_COLOUR_GARBAGE;
+        if (!weak->callback || is_garbage || !thread->heap->rc->try_retain(thread, &weak->header))
+            continue;
+        orr_slot_put(&weak->pending, orr_slot_peek(&thread->called_weaks));
+        orr_slot_put(&thread->called_weaks, &weak->header);
+    }
+}
+
+/* Lock held. */
+static void
+clear_cell(struct orr_thread *thread, struct orr_weak_cell *cell)
+{
+    set_referent(cell, 0);
+    orr_store_relaxed(&cell->owner, 0); /* relaxed: the owner clears it, or stands still */
+    gather_callbacks(thread, cell);
+    if (!cell->ephemerons) { /* else orr_weak_end takes it out */
+        take_out(cell);
+        dispose(cell);
+    }
+}
+
+void
+orr_weak_clear(struct orr_thread *thread, struct orr_object *object, bool classes)
+{
+    orr_weaks_lock();
+    if (orr_is_weak(object))
+        leave((struct orr_weak *)object);
+    else
+        for (int late = 0; late <= classes; late++) {
+            struct orr_weak_cell *cell = find(object, late);
+            if (cell)
+                clear_cell(thread, cell);
+        }
+    orr_weaks_unlock();
+}
+
+void
+orr_weak_end(struct orr_object *object)
+{
+    orr_weaks_lock();
+    struct orr_weak_cell *cell = orr_is_weak(object) ? NULL : find(object, false);
+    if (cell) {
+        orr_ephemerons_forget(cell);
+        take_out(cell);
+        dispose(cell);
+    }
+    orr_weaks_unlock();
+}
+
+void
+orr_weak_call_all(struct orr_thread *thread, struct orr_object *until)
+{
+    struct orr_object *called;
+    while ((called = orr_slot_peek(&thread->called_weaks)) && called != until) {
+        struct orr_weak *weak = (struct orr_weak *)called;
+        struct orr_error saved;
+        struct orr_own own = {.ref = called, .thread = thread, .previous = thread->locals};
+        orr_slot_put(&thread->called_weaks, orr_slot_peek(&weak->pending));
+        orr_slot_put(&weak->pending, NULL);
+        thread->locals = &own;
+        orr_raise_save(thread, &saved);
+        weak->callback(thread, called, weak->argument);
+        orr_raise_restore(thread, &saved, "a weak reference's callback");
+        thread->locals = own.previous;
+        thread->heap->rc->release(thread, called);
+    }
+}
+
+__attribute__((weak)) void
+orr_ephemerons_trace(struct orr_object *object, orr_visit_slot *visit, void *argument)
+{
+    (void)object; (void)visit; (void)argument;
+}
+__attribute__((weak)) void
+orr_ephemerons_forget(struct orr_weak_cell *cell)
+{
+    (void)cell;
+}
+__attribute__((weak)) void
+orr_ephemerons_close(struct orr_weak_cell *cell)
+{
+    (void)cell;
+}
