@@ -41,7 +41,7 @@ start_unpacking(struct orr_byte_source *source)
         free(source->stored);
         source->stored = NULL;
         return orr_fail(source->error, ORR_OUT_OF_MEMORY, "%s: no memory for unpacking",
-                        orr_input_path_tail(source->path));
+                        orr_path_tail(source->path));
     }
     source->is_packed = true;
     return ORR_OK;
@@ -141,7 +141,7 @@ inflate_some(struct orr_byte_source *source, void *to, size_t capacity, size_t *
             status = begin_next_member(source);
         } else if (result == Z_MEM_ERROR) {
             status = orr_fail(source->error, ORR_OUT_OF_MEMORY, "%s: no memory for unpacking",
-                              orr_input_path_tail(source->path));
+                              orr_path_tail(source->path));
         } else if (result != Z_OK && result != Z_BUF_ERROR) {
             status = refuse_packed(source, "the gzip data is damaged");
         }

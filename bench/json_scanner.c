@@ -46,7 +46,7 @@ orr_json_scanner_open(struct orr_json_scanner *scanner, const char *path,
     if (scanner->buffer == NULL) {
         orr_byte_source_close(&scanner->source);
         return orr_fail(error, ORR_OUT_OF_MEMORY, "%s: no memory for reading",
-                        orr_input_path_tail(path));
+                        orr_path_tail(path));
     }
     scanner->layout = layout;
     scanner->error = error;

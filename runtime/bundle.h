@@ -1,8 +1,8 @@
 /* bundle.h - an array of references that the runtime hands to a program: lists of objects, paths.
  *
- * Each item begins with the reference, which is counted, and, where collectors find the living by roots (no
- * counts, or a collector that needs roots), lies in a registered root as well. So a bundle keeps what it names
- * alive under every strategy and collector, and needs no local.
+ * Each item begins with the reference, which is counted, and, where collectors find the living by
+ * roots (no counts, or a collector that needs roots), lies in a registered root as well. So a
+ * bundle keeps what it names alive under every strategy and collector, and needs no local.
  *
  *   | count, item bytes, roots? | item 0 | item 1 | ... | root 0 | root 1 | ...
  *                               ^ what the program gets

@@ -7,7 +7,7 @@
 #include "runtime/collector.h"
 #include "runtime/local.h"
 
-/* --- looking ------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 uint64_t
 orr_look_begin(struct orr_thread *thread)
@@ -39,7 +39,7 @@ orr_look_check(const struct orr_heap *heap, const char *verb, struct orr_error *
                     heap->kind->name, verb);
 }
 
-/* --- edges --------------------------------------------------------------------------------------- */
+/* --- edges ------------------------------------------------------------------------------------ */
 
 struct numbering {
     void (*visit)(struct orr_object *child, uint32_t field, void *argument);
@@ -85,7 +85,7 @@ orr_edges_visit(struct orr_object *object,
         visit_own(&slots[i], &numbering);
 }
 
-/* --- numbering ----------------------------------------------------------------------------------- */
+/* --- numbering -------------------------------------------------------------------------------- */
 
 static uint64_t
 place_of(const struct orr_census *census, const struct orr_object *object)
@@ -154,7 +154,7 @@ orr_census_end(struct orr_census *census)
     *census = (struct orr_census){0};
 }
 
-/* --- what is held from outside ------------------------------------------------------------------- */
+/* --- what is held from outside ---------------------------------------------------------------- */
 
 struct finding {
     struct orr_census *census;

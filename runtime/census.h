@@ -1,12 +1,17 @@
-/* census.h - the objects of a stopped heap, numbered, and which of them something outside the heap holds.
+/* census.h - the objects of a stopped heap, numbered, and which of them something outside the heap
+ * holds.
  *
- * What looks at the heap as a graph (cycles.c, why.c, dump.c) takes a census first: a table of its own from
- * address to number, beside which each keeps its arrays. Nothing of the collector's is read or written but an
- * object's colour, and that only for the two values that all collectors share (object.h). Objects that a
- * collection has claimed, and the dying, are in no census; what they refer to counts as held from outside.
+ * What looks at the heap as a graph (cycles.c, why.c, dump.c) takes a census first: a table of its
+ * own from address to number, beside which each keeps its arrays. Nothing of the collector's is
+ * read or written but an object's colour, and that only for the two values that all collectors
+ * share (object.h). Objects that a collection has claimed, and the dying, are in no census; what
+ * they refer to counts as held from outside.
  *
- * Held from outside   under counting: more references are counted than the census finds edges; immortal.
- *                     under every strategy: named by a root, a linked local, or a dying object.
+ * Held from outside is what is immortal; what a root, a linked local or a dying object names; and,
+ * under counting, what has more references counted than the census finds edges.
+ *
+ * object_map.h serves those who believe nothing, dead objects included; this one numbers the living
+ * densely, so that arrays beside it have no holes.
  *
  * Memory: 18 to 30 bytes per object while the census lasts.
  * Threads: the stopper's, between orr_look_begin and orr_look_end.
@@ -16,10 +21,10 @@
 
 #include "runtime/inspect.h"
 
-/* --- looking ------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
-/* Comes to a safepoint, stops the world and settles counts. Returns when that began, for the pause. The
- * caller has not stopped the world already (required). */
+/* Comes to a safepoint, stops the world and settles counts. Returns when that began, for the pause.
+ * The caller has not stopped the world already (required). */
 uint64_t orr_look_begin(struct orr_thread *thread);
 /* Lets the world run, and notes the pause of the calling thread. */
 void orr_look_end(struct orr_thread *thread, uint64_t start_ns);
@@ -28,7 +33,8 @@ void orr_look_end(struct orr_thread *thread, uint64_t start_ns);
 enum orr_status orr_look_check(const struct orr_heap *heap, const char *verb,
                                struct orr_error *error);
 
-/* Whether the object is dying, or garbage between proof and freeing: no inspection shows it. World stopped. */
+/* Whether the object is dying, or garbage between proof and freeing: no inspection shows it.
+ * World stopped. */
 static inline bool
 orr_is_claimed(const struct orr_object *object)
 {
@@ -36,14 +42,14 @@ orr_is_claimed(const struct orr_object *object)
            orr_load_relaxed(&object->colour) == ORR_COLOUR_GARBAGE; /* relaxed: stopped */
 }
 
-/* Calls visit for each reference of the object that is not null, with the number of its slot: of an array the
- * element, of an irregular type the place in what its trace reports, ORR_FIELD_WEAK_MAP for the value of a weak
- * map whose key the object is. World stopped. */
+/* Calls visit for each reference of the object that is not null, with the number of its slot: of an
+ * array the element, of an irregular type the place in what its trace reports, ORR_FIELD_WEAK_MAP
+ * for the value of a weak map whose key the object is. World stopped. */
 void orr_edges_visit(struct orr_object *object,
                      void (*visit)(struct orr_object *child, uint32_t field, void *argument),
                      void *argument);
 
-/* --- the census ---------------------------------------------------------------------------------- */
+/* --- the census ------------------------------------------------------------------------------- */
 
 #define ORR_CENSUS_NONE UINT32_MAX
 #define ORR_CENSUS_MOST ((uint64_t)UINT32_MAX - 2) /* objects */
@@ -60,15 +66,16 @@ struct orr_census {
     uint64_t mask;
 };
 
-/* Numbers all living objects. False: no memory; then there is nothing to end. The heap can be walked. */
+/* Numbers all living objects. False: no memory; then there is nothing to end. The heap can be
+ * walked. */
 bool orr_census_take(struct orr_census *census, struct orr_heap *heap);
 void orr_census_end(struct orr_census *census);
 
 /* The object's number, or ORR_CENSUS_NONE for what is claimed or no object. */
 uint32_t orr_census_number(const struct orr_census *census, const struct orr_object *object);
 
-/* Fills references and hold. One reference to `own`, which may be null, is `thread`'s and does not count: the
- * newest of its linked locals that names it, and one of the counted. */
+/* Fills references and hold. One reference to `own`, which may be null, is `thread`'s and does not
+ * count: the newest of its linked locals that names it, and one of the counted. */
 void orr_census_find_holds(struct orr_census *census, struct orr_thread *thread,
                            struct orr_object *own);
 

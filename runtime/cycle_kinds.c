@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- an edge as a number --------------------------------------------------------------------------- */
+/* --- an edge as a number ---------------------------------------------------------------------- */
 
 static uint64_t
 edge_number(uint32_t from, uint32_t field, uint32_t to)
@@ -29,7 +29,7 @@ edge_of(const struct orr_cycle_tally *tally)
 
 static_assert(ORR_TYPES_MAX == 1 << 16, "a type index is 16 bits of an edge");
 
-/* --- the component being told ---------------------------------------------------------------------- */
+/* --- the component being told ----------------------------------------------------------------- */
 
 static struct orr_cycle_tally *
 tally_of(const struct orr_cycle_kinds *kinds, uint64_t edge)
@@ -90,7 +90,7 @@ orr_cycle_kinds_object(struct orr_cycle_kinds *kinds, const struct orr_object *o
     kinds->bytes += orr_object_bytes(object);
 }
 
-/* --- kinds ----------------------------------------------------------------------------------------- */
+/* --- kinds ------------------------------------------------------------------------------------ */
 
 static int
 compare_edges(const void *left, const void *right)
@@ -183,7 +183,7 @@ orr_cycle_kinds_close(struct orr_cycle_kinds *kinds)
         uint64_t *members = &kinds->type_objects[edge_from(edge)];
         kind->edges[i].count += tally_of(kinds, edge)->count;
         type += i > 0 && edge_from(edge) != edge_from(kind->edges[i - 1].edge);
-        kind->type_objects[type] += *members; /* each member has an edge inside, so no type is missed */
+        kind->type_objects[type] += *members; /* no type is missed: each has an edge inside */
         *members = 0;
     }
     forget_edges(kinds);
@@ -191,7 +191,7 @@ orr_cycle_kinds_close(struct orr_cycle_kinds *kinds)
     return number;
 }
 
-/* --- rows ------------------------------------------------------------------------------------------ */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static int
 compare_rows(const void *left, const void *right)
@@ -267,7 +267,7 @@ orr_cycle_kinds_rows(const struct orr_cycle_kinds *kinds)
     return rows;
 }
 
-/* --- life ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 bool
 orr_cycle_kinds_init(struct orr_cycle_kinds *kinds)

@@ -1,7 +1,8 @@
 /* cycle_kinds.h - kinds of cycles: what is the same about strongly connected components of garbage.
  *
- * Two components are of one kind when the sets of their inner edges (type, field, type) are equal, however many
- * objects each has. Components are told edge by edge and object by object, then closed; kinds are counted up.
+ * Two components are of one kind when the sets of their inner edges (type, field, type) are equal,
+ * however many objects each has. Components are told edge by edge and object by object, then
+ * closed; kinds are counted up.
  *
  *     for each component:
  *         orr_cycle_kinds_edge(...) for its edges, orr_cycle_kinds_object(...) for its members

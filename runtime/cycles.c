@@ -1,17 +1,17 @@
 /* cycles.c - the cycle report: strongly connected components of what nothing outside holds.
  *
- * After: Tarjan 1972 ("Depth-first search and linear graph algorithms"), iterative: the edges among the dead are
- * copied, so that a search can go on where it left an object, which `trace` cannot.
+ * After: Tarjan 1972 ("Depth-first search and linear graph algorithms"), iterative: the edges among
+ * the dead are copied, so that a search can go on where it left an object, which `trace` cannot.
  *
  *   census        all objects; what is held from outside; what that reaches lives
  *   dead          the others, renumbered, with the edges among them
- *   components    in the order Tarjan ends them: each after those it leads to. A component is a cycle when it
- *                 has two members, or an edge from its one member to itself
- *   hanging       dead, on no cycle: follows its holders, backwards through the components, so holders come first.
- *                 It belongs to a kind when all its holders do
+ *   components    in the order Tarjan ends them: each after those it leads to. A component is a
+ *                 cycle when it has two members, or an edge from its one member to itself
+ *   hanging       dead, on no cycle: follows its holders, backwards through the components, so
+ *                 holders come first. It belongs to a kind when all its holders do
  *
- * Nothing but the census touches the heap's own state, and the world runs again before rows are sorted.
- * Threads: the caller's, world stopped in between.
+ * The world runs again before rows are made.
+ * Threads: the caller's.
  */
 #include "runtime/inspect.h"
 
@@ -34,9 +34,10 @@ struct frame {
 struct cycles {
     struct orr_census census;
     struct orr_cycle_kinds kinds;
-    uint32_t *dead_number; /* by census number; the census's own array of references, not needed any more */
-    uint32_t count;        /* the dead */
-    uint64_t bytes;        /* theirs */
+    uint32_t
+        *dead_number; /* by census number; lies in the census's references, which have served */
+    uint32_t count;   /* the dead */
+    uint64_t bytes;   /* theirs */
     struct orr_object **dead;
     uint64_t *first_edge; /* count + 1 */
     struct edge *edges;
@@ -53,7 +54,7 @@ struct cycles {
     uint64_t present; /* edges counted, or copied, so far */
 };
 
-/* --- the living ---------------------------------------------------------------------------------- */
+/* --- the living ------------------------------------------------------------------------------- */
 
 struct reaching {
     struct orr_census *census;
@@ -64,7 +65,7 @@ struct reaching {
 static void
 reach(struct reaching *reaching, uint32_t number)
 {
-    reaching->census->hold[number] = ORR_HOLD_ROOT; /* all that is held lives, by what does not matter here */
+    reaching->census->hold[number] = ORR_HOLD_ROOT; /* by what does not matter here */
     reaching->queue[reaching->found++] = number;
 }
 
@@ -97,7 +98,7 @@ find_living(struct orr_census *census)
     return true;
 }
 
-/* --- the dead, and the edges among them ------------------------------------------------------------- */
+/* --- the dead, and the edges among them ------------------------------------------------------- */
 
 static uint32_t
 dead_number(const struct cycles *cycles, const struct orr_object *object)
@@ -168,7 +169,7 @@ copy_edges(struct cycles *cycles)
     return true;
 }
 
-/* --- components ------------------------------------------------------------------------------------- */
+/* --- components ------------------------------------------------------------------------------- */
 
 static void
 begin_member(struct cycles *cycles, uint32_t member, uint32_t *depth)
@@ -235,7 +236,7 @@ find_components(struct cycles *cycles)
     return true;
 }
 
-/* --- kinds ------------------------------------------------------------------------------------------ */
+/* --- kinds ------------------------------------------------------------------------------------ */
 
 /* Where the component that begins there ends, in members. */
 static uint32_t
@@ -291,8 +292,8 @@ find_kinds(struct cycles *cycles)
     return true;
 }
 
-/* The members of a cycle, and what hangs from it, pass their kind on to what hangs from them. A cycle has its kind
- * already, whatever leads to it. */
+/* The members of a cycle, and what hangs from it, pass their kind on to what hangs from them. A
+ * cycle has its kind already, whatever leads to it. */
 static void
 pass_on(struct cycles *cycles, uint32_t member, const uint8_t *is_on_cycle)
 {
@@ -330,7 +331,7 @@ find_hanging(struct cycles *cycles)
     return true;
 }
 
-/* --- the report ------------------------------------------------------------------------------------- */
+/* --- the report ------------------------------------------------------------------------------- */
 
 static void
 fini(struct cycles *cycles)
@@ -386,8 +387,7 @@ report(struct orr_thread *thread, struct orr_cycle_row **rows, uint64_t *count,
         *garbage = (struct orr_type_row){.objects = cycles.count, .bytes = cycles.bytes};
     }
     fini(&cycles);
-    return has_memory ? ORR_OK
-                      : orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to look for cycles");
+    return has_memory ? ORR_OK : orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to look for cycles");
 }
 
 enum orr_status
@@ -398,7 +398,7 @@ orr_cycle_report(struct orr_thread *thread, struct orr_cycle_row **rows, uint64_
     return report(thread, rows, count, &garbage, error);
 }
 
-/* --- for people ------------------------------------------------------------------------------------- */
+/* --- for people ------------------------------------------------------------------------------- */
 
 static void
 print_field(FILE *file, const struct orr_cycle_edge *edge)
@@ -451,7 +451,8 @@ orr_cycle_print(struct orr_thread *thread, FILE *file, struct orr_error *error)
         rest -= rows[i].objects + rows[i].hanging_objects;
     }
     if (rest > 0)
-        fprintf(file, "%" PRIu64 " more object%s hang%s from cycles of several kinds, or from none\n",
+        fprintf(file,
+                "%" PRIu64 " more object%s hang%s from cycles of several kinds, or from none\n",
                 rest, rest == 1 ? "" : "s", rest == 1 ? "s" : "");
     orr_rows_free(rows);
     return fflush(file) == 0 && !ferror(file)

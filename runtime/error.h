@@ -27,4 +27,7 @@ struct orr_error {
 enum orr_status orr_fail(struct orr_error *error, enum orr_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The end of a path that a message has room for, with more than half of it left to the reason. */
+const char *orr_path_tail(const char *path);
+
 #endif

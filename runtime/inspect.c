@@ -1,7 +1,7 @@
 /* inspect.c - lists of objects, and what is there by type.
  *
- * A list is gathered in a buffer while the world stands, and becomes a bundle before it goes on; references are
- * taken last, when nothing can fail any more.
+ * A list is gathered in a buffer while the world stands, and becomes a bundle before it goes on;
+ * references are taken last, when nothing can fail any more.
  */
 #include "runtime/inspect.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- one object ---------------------------------------------------------------------------------- */
+/* --- one object ------------------------------------------------------------------------------- */
 
 bool
 orr_is_tracked(const struct orr_object *object)
@@ -35,7 +35,7 @@ orr_is_frozen(const struct orr_object *object)
     return orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN; /* relaxed: changed at stops */
 }
 
-/* --- gathering ----------------------------------------------------------------------------------- */
+/* --- gathering -------------------------------------------------------------------------------- */
 
 struct gathering {
     struct orr_buffer found;
@@ -89,7 +89,7 @@ hand_over(struct orr_thread *thread, uint64_t start_ns, struct gathering *gather
                       : orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a list of objects");
 }
 
-/* --- objects ------------------------------------------------------------------------------------- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 static void
 gather_tracked(struct orr_object *object, void *argument)
@@ -125,7 +125,7 @@ orr_objects_free(struct orr_thread *thread, struct orr_object **list, uint64_t c
     orr_bundle_free(thread, list, count);
 }
 
-/* --- references ---------------------------------------------------------------------------------- */
+/* --- references ------------------------------------------------------------------------------- */
 
 static void
 compare_slot(struct orr_slot *slot, void *argument)
@@ -176,15 +176,15 @@ orr_referents(struct orr_thread *thread, struct orr_object *object, struct orr_o
 {
     struct gathering gathering = {.subject = object};
     uint64_t start_ns = orr_look_begin(thread);
-    /* Of garbage that is no corpse the caller can only be a finalizer: what it makes reachable is proved alive
-     * by the second proof, so its neighbours can be handed out. */
+    /* Of garbage that is no corpse the caller can only be a finalizer: what it makes reachable is
+     * proved alive by the second proof, so its neighbours can be handed out. */
     gathering.shows_garbage = orr_is_claimed(object) && !orr_is_corpse(object);
     if (orr_is_tracked(object))
         orr_object_trace(object, orr_layout_of(object), gather_referent, &gathering);
     return hand_over(thread, start_ns, &gathering, list, count, error);
 }
 
-/* --- everything ---------------------------------------------------------------------------------- */
+/* --- everything ------------------------------------------------------------------------------- */
 
 struct tour {
     bool (*visit)(struct orr_object *object, void *argument);
@@ -215,13 +215,13 @@ orr_visit_all(struct orr_thread *thread, bool (*visit)(struct orr_object *object
     return ORR_OK;
 }
 
-/* --- by type ------------------------------------------------------------------------------------- */
+/* --- by type ---------------------------------------------------------------------------------- */
 
 static void
 count_type(struct orr_object *object, void *argument)
 {
-    struct orr_type_row *row = (struct orr_type_row *)argument +
-                               orr_load_relaxed(&object->type); /* relaxed: stopped */
+    struct orr_type_row *row =
+        (struct orr_type_row *)argument + orr_load_relaxed(&object->type); /* relaxed: stopped */
     if (orr_is_claimed(object))
         return;
     row->type = orr_type_of(object);

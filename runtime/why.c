@@ -1,8 +1,8 @@
 /* why.c - why an object is alive: a shortest path to it from what is held from outside.
  *
- * Breadth first from all that is held, in the order of the holds (roots, locals, immortals, counts); then, if that
- * did not find it, from the frozen. Arrays of the census's numbers, no recursion; a search ends where it
- * arrives.
+ * Breadth first from all that is held, in the order of the holds (roots, locals, immortals,
+ * counts); then, if that did not find it, from the frozen. Arrays of the census's numbers, no
+ * recursion; a search ends where it arrives.
  *
  * Threads: the caller's, world stopped.
  */
@@ -106,8 +106,9 @@ make_path(struct orr_thread *thread, const struct search *search, enum orr_hold 
     uint64_t place = length;
     for (uint32_t i = search->target; i != ORR_CENSUS_NONE; i = search->steps[i].parent) {
         struct step step = search->steps[i];
-        bool is_element = step.parent != ORR_CENSUS_NONE && step.field != ORR_FIELD_WEAK_MAP &&
-                          (orr_layout_of(search->census.objects[step.parent]).flags & ORR_LAYOUT_ARRAY);
+        bool is_element =
+            step.parent != ORR_CENSUS_NONE && step.field != ORR_FIELD_WEAK_MAP &&
+            (orr_layout_of(search->census.objects[step.parent]).flags & ORR_LAYOUT_ARRAY);
         orr_bundle_put(thread, path, --place, search->census.objects[i]);
         path[place].field = is_element ? ORR_FIELD_ELEMENT : step.field;
         path[place].element = is_element ? step.field : 0;

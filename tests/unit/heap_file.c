@@ -1,4 +1,4 @@
-/* heap_file.c - workloads/parts/heap_file: what is written is read back, and nothing else is. */
+/* heap_file.c - runtime/heap_file and workloads/parts/heap_file: what is written is read back, and nothing else is. */
 #include "workloads/parts/heap_file.h"
 #include "tests/unit/scratch.h"
 #include "workloads/parts/input_file.h"

@@ -10,7 +10,7 @@
 
 #include "workloads/parts/heap_file.h"
 
-#include "workloads/parts/heap_file_layout.h"
+#include "runtime/heap_file_layout.h"
 #include "workloads/parts/input_file.h"
 
 #include <errno.h>
@@ -114,7 +114,7 @@ check_counts(const struct heap_reader *reader, const unsigned char *header)
                               " roots",
                               graph->node_count, graph->type_count, graph->root_count);
     }
-    const uint64_t limit = orr_input_memory_limit(reader->file_bytes);
+    const uint64_t limit = orr_heap_file_memory_limit(reader->file_bytes);
     if (orr_heap_graph_memory(graph) > limit) {
         return orr_input_fail(reader->error, ORR_BAD_INPUT, reader->path, 16,
                               "%" PRIu32 " objects and %" PRIu64 " references would take more than "
@@ -332,7 +332,7 @@ open_section(struct section_reader *section, struct heap_reader *reader, enum he
         section->has_inflater = false;
         return section->status =
                    orr_fail(reader->error, ORR_OUT_OF_MEMORY, "%s: no memory for unpacking",
-                            orr_input_path_tail(reader->path));
+                            orr_path_tail(reader->path));
     }
     return ORR_OK;
 }
@@ -489,7 +489,7 @@ read_sections(struct heap_reader *reader)
     if (status == ORR_OUT_OF_MEMORY) {
         return orr_fail(reader->error, status,
                         "%s: no memory for %" PRIu32 " objects and %" PRIu64 " references",
-                        orr_input_path_tail(reader->path), reader->graph->node_count,
+                        orr_path_tail(reader->path), reader->graph->node_count,
                         reader->graph->edge_count);
     }
     return status;

@@ -3,6 +3,8 @@
 
 #include "workloads/parts/input_file.h"
 
+#include "runtime/heap_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,13 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Leaves more than half of a message to the reason. */
-#define PATH_SHOWN_MAX 150
-
-#define MEMORY_FLOOR_BYTES (UINT64_C(64) << 20)
-#define MEMORY_PER_FILE_BYTE 64
-#define MEMORY_CEILING_BYTES (UINT64_C(1) << 48) /* no machine has more: sums of it cannot wrap */
 
 static const char *
 file_kind(mode_t mode)
@@ -34,12 +29,12 @@ check_regular(const char *path, int descriptor, uint64_t *size_bytes, struct orr
 {
     struct stat facts;
     if (fstat(descriptor, &facts) != 0) {
-        return orr_fail(error, ORR_BAD_INPUT, "%s: cannot be read: %s", orr_input_path_tail(path),
+        return orr_fail(error, ORR_BAD_INPUT, "%s: cannot be read: %s", orr_path_tail(path),
                         strerror(errno));
     }
     if (!S_ISREG(facts.st_mode)) {
         return orr_fail(error, ORR_BAD_INPUT, "%s: is %s; give a regular file",
-                        orr_input_path_tail(path), file_kind(facts.st_mode));
+                        orr_path_tail(path), file_kind(facts.st_mode));
     }
     if (facts.st_size <= 0) {
         return orr_input_fail(error, ORR_BAD_INPUT, path, 0, "the file is empty");
@@ -54,7 +49,7 @@ orr_input_open(const char *path, int *descriptor, uint64_t *size_bytes, struct o
     /* O_NONBLOCK: opening a pipe without a writer would wait for one. Regular files ignore it. */
     const int opened = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (opened < 0) {
-        return orr_fail(error, ORR_BAD_INPUT, "%s: cannot be opened: %s", orr_input_path_tail(path),
+        return orr_fail(error, ORR_BAD_INPUT, "%s: cannot be opened: %s", orr_path_tail(path),
                         strerror(errno));
     }
     const enum orr_status status = check_regular(path, opened, size_bytes, error);
@@ -69,11 +64,7 @@ orr_input_open(const char *path, int *descriptor, uint64_t *size_bytes, struct o
 uint64_t
 orr_input_memory_limit(uint64_t size_bytes)
 {
-    if (size_bytes > MEMORY_CEILING_BYTES / MEMORY_PER_FILE_BYTE) {
-        return MEMORY_CEILING_BYTES;
-    }
-    const uint64_t limit = size_bytes * MEMORY_PER_FILE_BYTE;
-    return limit > MEMORY_FLOOR_BYTES ? limit : MEMORY_FLOOR_BYTES;
+    return orr_heap_file_memory_limit(size_bytes);
 }
 
 enum orr_status
@@ -85,13 +76,6 @@ orr_input_fail(struct orr_error *error, enum orr_status status, const char *path
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    return orr_fail(error, status, "%s: offset %" PRIu64 ": %s", orr_input_path_tail(path), offset,
+    return orr_fail(error, status, "%s: offset %" PRIu64 ": %s", orr_path_tail(path), offset,
                     reason);
-}
-
-const char *
-orr_input_path_tail(const char *path)
-{
-    const size_t length = strlen(path);
-    return length > PATH_SHOWN_MAX ? path + (length - PATH_SHOWN_MAX) : path;
 }

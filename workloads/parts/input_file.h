@@ -18,8 +18,8 @@
 enum orr_status orr_input_open(const char *path, int *descriptor, uint64_t *size_bytes,
                                struct orr_error *error);
 
-/* The most memory that reading a file of this size may take: max(64 MiB, 64 x size), below any
- * overflow. What a file holds is worth some tens of bytes per byte; more is a bomb. */
+/* The most memory that reading a file of this size may take: one rule for all formats, that of
+ * runtime/heap_file.h, whose writer keeps to it. */
 uint64_t orr_input_memory_limit(uint64_t size_bytes);
 
 /* Fills *error with "PATH: offset N: reason" and returns status. A long path is shortened from the
@@ -27,8 +27,5 @@ uint64_t orr_input_memory_limit(uint64_t size_bytes);
 enum orr_status orr_input_fail(struct orr_error *error, enum orr_status status, const char *path,
                                uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-
-/* The end of a path that a message has room for. */
-const char *orr_input_path_tail(const char *path);
 
 #endif

@@ -1,13 +1,27 @@
 /* heap_file.c - what a heap graph is, apart from its file: validity, memory, names, end. */
-#include "workloads/parts/heap_file.h"
+#include "runtime/heap_file.h"
 
-#include "workloads/parts/heap_file_layout.h"
+#include "runtime/heap_file_layout.h"
+#include "runtime/platform.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 const char orr_heap_section_tags[HEAP_SECTIONS][5] = {"TYPE", "NTYP", "SIZE",
                                                       "DEGR", "EDGE", "ROOT"};
+
+#define MEMORY_FLOOR_BYTES (UINT64_C(64) << 20)
+#define MEMORY_PER_FILE_BYTE 64
+#define MEMORY_CEILING_BYTES (UINT64_C(1) << 48) /* no machine has more: sums of it cannot wrap */
+
+uint64_t
+orr_heap_file_memory_limit(uint64_t file_bytes)
+{
+    if (file_bytes > MEMORY_CEILING_BYTES / MEMORY_PER_FILE_BYTE) {
+        return MEMORY_CEILING_BYTES;
+    }
+    const uint64_t limit = file_bytes * MEMORY_PER_FILE_BYTE;
+    return limit > MEMORY_FLOOR_BYTES ? limit : MEMORY_FLOOR_BYTES;
+}
 
 /* Pointer, allocator's overhead and letters of a name, at most. */
 #define TYPE_MEMORY_MAX (sizeof(char *) + 16 + ORR_HEAP_TYPE_NAME_MAX + 1)
@@ -31,14 +45,14 @@ void
 orr_heap_graph_fini(struct orr_heap_graph *graph)
 {
     for (uint32_t i = 0; graph->type_names && i < graph->type_count; i++) {
-        free(graph->type_names[i]);
+        orr_deallocate(graph->type_names[i]);
     }
-    free(graph->type_names);
-    free(graph->node_type);
-    free(graph->node_bytes);
-    free(graph->first_edge);
-    free(graph->edges);
-    free(graph->roots);
+    orr_deallocate(graph->type_names);
+    orr_deallocate(graph->node_type);
+    orr_deallocate(graph->node_bytes);
+    orr_deallocate(graph->first_edge);
+    orr_deallocate(graph->edges);
+    orr_deallocate(graph->roots);
     *graph = (struct orr_heap_graph){0};
 }
 

@@ -4,10 +4,10 @@
  */
 #define _XOPEN_SOURCE 700
 
-#include "workloads/parts/heap_file.h"
+#include "runtime/heap_file.h"
 
-#include "workloads/parts/heap_file_layout.h"
-#include "workloads/parts/input_file.h"
+#include "runtime/heap_file_layout.h"
+#include "runtime/platform.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -222,7 +222,7 @@ write_contents(FILE *file, const struct orr_heap_graph *graph, enum heap_encodin
 {
     unsigned char header[HEAP_HEADER_BYTES] = {0};
     struct heap_section_row rows[HEAP_SECTIONS];
-    struct section_writer *section = malloc(sizeof *section);
+    struct section_writer *section = orr_allocate(sizeof *section);
     int failure = section ? 0 : ENOMEM;
     *file_bytes = HEAP_HEADER_BYTES;
     rewind(file);
@@ -238,7 +238,7 @@ write_contents(FILE *file, const struct orr_heap_graph *graph, enum heap_encodin
         rows[i] = section->row;
         *file_bytes += section->row.stored_bytes;
     }
-    free(section);
+    orr_deallocate(section);
     if (failure) {
         return failure;
     }
@@ -255,7 +255,7 @@ write_packed_or_plain(FILE *file, const struct orr_heap_graph *graph)
 {
     uint64_t file_bytes = 0;
     int failure = write_contents(file, graph, HEAP_ZLIB, &file_bytes);
-    if (!failure && orr_heap_graph_memory(graph) > orr_input_memory_limit(file_bytes)) {
+    if (!failure && orr_heap_graph_memory(graph) > orr_heap_file_memory_limit(file_bytes)) {
         failure = write_contents(file, graph, HEAP_AS_IT_IS, &file_bytes);
     }
     return failure;
@@ -309,7 +309,7 @@ static int
 replace_file(const char *path, const char *folder, const struct orr_heap_graph *graph)
 {
     const size_t name_bytes = strlen(folder) + 64;
-    char *name = malloc(name_bytes);
+    char *name = orr_allocate(name_bytes);
     if (name == NULL) {
         return ENOMEM;
     }
@@ -323,7 +323,7 @@ replace_file(const char *path, const char *folder, const struct orr_heap_graph *
     } else if (descriptor >= 0) {
         unlink(name);
     }
-    free(name);
+    orr_deallocate(name);
     return failure;
 }
 
@@ -332,7 +332,7 @@ refuse_to_write(const char *path, int failure, struct orr_error *error)
 {
     const bool is_full = failure == ENOSPC || failure == EDQUOT || failure == EFBIG;
     return orr_fail(error, failure == ENOMEM ? ORR_OUT_OF_MEMORY : ORR_BAD_INPUT,
-                    "%s: cannot be written: %s%s; nothing was changed", orr_input_path_tail(path),
+                    "%s: cannot be written: %s%s; nothing was changed", orr_path_tail(path),
                     strerror(failure),
                     is_full ? " (free some space or choose another folder)" : "");
 }
@@ -343,18 +343,20 @@ orr_heap_graph_write(const char *path, const struct orr_heap_graph *graph, struc
     struct stat facts;
     if (!orr_heap_graph_is_valid(graph)) {
         return orr_fail(error, ORR_BAD_INPUT, "%s: not written: the graph in memory is not valid",
-                        orr_input_path_tail(path));
+                        orr_path_tail(path));
     }
     /* A rename would put a file in the place of a device or a pipe. */
     if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode)) {
         return orr_fail(error, ORR_BAD_INPUT, "%s: is not a regular file; choose another name",
-                        orr_input_path_tail(path));
+                        orr_path_tail(path));
     }
     char *target = realpath(path, NULL); /* through a link, to what it names; null: a new file */
     const char *name = target ? target : path;
-    char *folder = strdup(name);
-    const int failure = folder ? replace_file(name, dirname(folder), graph) : ENOMEM;
-    free(folder);
-    free(target);
+    const size_t name_bytes = strlen(name) + 1;
+    char *folder = orr_allocate(name_bytes);
+    const int failure =
+        folder ? replace_file(name, dirname(memcpy(folder, name, name_bytes)), graph) : ENOMEM;
+    orr_deallocate(folder);
+    orr_deallocate(target); /* malloc's, as ours is */
     return failure ? refuse_to_write(path, failure, error) : ORR_OK;
 }

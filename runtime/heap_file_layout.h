@@ -1,12 +1,12 @@
 /* heap_file_layout.h - where things lie in a native heap file; shared by its reader and its writer.
  *
- * The picture is in heap_file.h. Owns nothing; for heap_file.c, heap_file_read.c and
- * heap_file_write.c only.
+ * The picture is in heap_file.h. Owns nothing; for heap_file.c, heap_file_write.c and
+ * workloads/parts/heap_file_read.c only.
  */
-#ifndef ORR_WORKLOADS_PARTS_HEAP_FILE_LAYOUT_H
-#define ORR_WORKLOADS_PARTS_HEAP_FILE_LAYOUT_H
+#ifndef ORR_RUNTIME_HEAP_FILE_LAYOUT_H
+#define ORR_RUNTIME_HEAP_FILE_LAYOUT_H
 
-#include "workloads/parts/heap_file.h"
+#include "runtime/heap_file.h"
 
 #define HEAP_MAGIC "\x89ORH\r\n\x1a\n"
 #define HEAP_MAGIC_BYTES 8u
