@@ -26,7 +26,8 @@ destroy_and_let_go(struct orr_thread *thread, struct actor *actor)
         return;
     expect_pair_whole(scene);
     RULE_CHECK(scene_weak_is_null(thread, scene, 0));
-    rule_root_put(thread, &scene->roots[0], NULL); /* where counted: the end of LATE, here and now */
+    rule_root_put(thread, &scene->roots[0],
+                  NULL); /* where counted: the end of LATE, here and now */
 }
 
 static void
@@ -36,7 +37,8 @@ finalize_late(struct orr_thread *thread, struct actor *actor)
     if (actor->role != LATE)
         return;
     if (ORR_COUNTED) {
-        RULE_EQUAL(scene_count(scene, DESTROYED), 1); /* one of the pair is gone, its memory is not */
+        RULE_EQUAL(scene_count(scene, DESTROYED),
+                   1); /* one of the pair is gone, its memory is not */
         expect_pair_whole(scene);
     }
     RULE_CHECK(scene_weak_is_null(thread, scene, 0));
@@ -185,7 +187,8 @@ release_and_come_back(struct orr_thread *thread, uint32_t index, void *argument)
     scene_close(thread, scene);
 }
 
-RULE(40, "the last release finalizes on the spot; an object that comes back keeps its weak references")
+RULE(40,
+     "the last release finalizes on the spot; an object that comes back keeps its weak references")
 {
     rule_needs_counts(rule);
     rule_crew(rule, release_and_come_back, NULL);
@@ -268,7 +271,8 @@ leave_garbage(struct orr_thread *thread, uint32_t index, void *argument)
     scene_ring(thread, scene, &actor_type, 0, 2);
 }
 
-RULE(42, "the end of a heap runs the finalizers of what still lies in cycles, and of what those leave")
+RULE(42,
+     "the end of a heap runs the finalizers of what still lies in cycles, and of what those leave")
 {
     rule_needs_collector(rule);
     struct scene *scenes[RULE_CREW] = {NULL};
@@ -314,7 +318,7 @@ trace_instance(struct orr_object *object, orr_visit_slot *visit, void *argument)
     struct instance *const instance = (struct instance *)object;
     const struct shape *const shape = (const struct shape *)orr_slot_peek(&instance->shape);
     if (!shape)
-        return; /* between birth and the first store */
+        return;                                             /* between birth and the first store */
     RULE_CHECK(orr_load_relaxed(&shape->header.type) != 0); /* relaxed: nobody else writes it */
     const uint64_t references = shape->references;
     visit(&instance->shape, argument);
@@ -375,7 +379,8 @@ drop_family(struct orr_thread *thread, enum family family)
     }
     if (family == IN_A_RING || family == RING_WITH_CLASS)
         orr_set_slot(thread, first.ref, &((struct instance *)first.ref)->rest[1], last.ref);
-    if (family == RING_BESIDE_CLASS) /* an instance that refers to itself; the class is only held by it */
+    if (family ==
+        RING_BESIDE_CLASS) /* an instance that refers to itself; the class is only held by it */
         orr_set_slot(thread, last.ref, &((struct instance *)last.ref)->rest[1], last.ref);
     if (family == RING_WITH_CLASS)
         orr_set_slot(thread, shape.ref, &((struct shape *)shape.ref)->extra, first.ref);
@@ -396,7 +401,9 @@ drop_families(struct orr_thread *thread, uint32_t index, void *argument)
         }
 }
 
-RULE(43, "a class may die with its last instance: the instance is not traced again after it was dropped")
+RULE(
+    43,
+    "a class may die with its last instance: the instance is not traced again after it was dropped")
 {
     RULE_EQUAL(orr_type_register(&shape_type, NULL), ORR_OK);
     RULE_EQUAL(orr_type_register(&instance_type, NULL), ORR_OK);
@@ -404,7 +411,8 @@ RULE(43, "a class may die with its last instance: the instance is not traced aga
     orr_store_relaxed(&instances_destroyed, 0);
     rule_crew(rule, drop_families, NULL);
     const uint32_t families = 4 * rule->threads * (rule->collector->collect ? FAMILIES : 1);
-    RULE_EQUAL(orr_load_relaxed(&shapes_destroyed), families); /* relaxed, both: the crew has gone */
+    RULE_EQUAL(orr_load_relaxed(&shapes_destroyed),
+               families); /* relaxed, both: the crew has gone */
     RULE_EQUAL(orr_load_relaxed(&instances_destroyed), 3 * families);
     RULE_EQUAL(rule_live(rule), 0);
 }

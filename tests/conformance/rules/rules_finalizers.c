@@ -52,7 +52,8 @@ finalize_before_destroying(struct orr_thread *thread, uint32_t index, void *argu
     scene_close(thread, scene);
 }
 
-RULE(31, "all finalizers of garbage run before the first of it is destroyed, and see all of it whole")
+RULE(31,
+     "all finalizers of garbage run before the first of it is destroyed, and see all of it whole")
 {
     rule_needs_collector(rule);
     rule_crew(rule, finalize_before_destroying, NULL);
@@ -295,7 +296,8 @@ free_beside_the_saved(struct orr_thread *thread, uint32_t index, void *argument)
     scene_close(thread, scene);
 }
 
-RULE(35, "garbage that nobody brings back is freed by the collection that found it, beside what is saved")
+RULE(35, "garbage that nobody brings back is freed by the collection that found it, beside what is "
+         "saved")
 {
     rule_needs_collector(rule);
     rule_crew(rule, free_beside_the_saved, NULL);
@@ -405,7 +407,7 @@ static void
 trace_probe(struct orr_object *object, orr_visit_slot *visit, void *argument)
 {
     struct probe *const probe = (struct probe *)object;
-    if (probe->traced) /* null until its maker has filled it in */
+    if (probe->traced)                     /* null until its maker has filled it in */
         orr_add_relaxed(probe->traced, 1); /* relaxed: a count */
     visit(&probe->next, argument);
 }
@@ -467,14 +469,16 @@ list_legacy(struct rule *rule)
     scene_close(thread, scene);
 }
 
-RULE(37, "whether an object has a finalizer is known from its type: nothing of the program's is called")
+RULE(37,
+     "whether an object has a finalizer is known from its type: nothing of the program's is called")
 {
     rule_needs_collector(rule);
     _Atomic(uint32_t) traced = 0;
     RULE_EQUAL(orr_type_register(&probe_type, NULL), ORR_OK);
     orr_store_relaxed(&probes_destroyed, 0); /* relaxed: one thread */
     rule_crew(rule, drop_probes, &traced);
-    RULE_EQUAL(orr_load_relaxed(&probes_destroyed), 2 * rule->threads); /* relaxed, both: crew gone */
+    RULE_EQUAL(orr_load_relaxed(&probes_destroyed),
+               2 * rule->threads); /* relaxed, both: crew gone */
     RULE_CHECK(orr_load_relaxed(&traced) != 0);
     RULE_EQUAL(rule->failed.count, 0);
     list_legacy(rule);

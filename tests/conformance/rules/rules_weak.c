@@ -335,7 +335,9 @@ call_before_finalizers(struct orr_thread *thread, uint32_t index, void *argument
     scene_close(thread, scene);
 }
 
-RULE(48, "callbacks to garbage run after all its weak references are cleared, and before its finalizers")
+RULE(
+    48,
+    "callbacks to garbage run after all its weak references are cleared, and before its finalizers")
 {
     rule_needs_collector(rule);
     rule_crew(rule, call_before_finalizers, NULL);
@@ -377,7 +379,8 @@ collect_with_a_hidden_referent(struct orr_thread *thread, uint32_t index, void *
     scene_close(thread, scene);
 }
 
-RULE(49, "a weak reference that is garbage does not fire, though only destroying it kills its referent")
+RULE(49,
+     "a weak reference that is garbage does not fire, though only destroying it kills its referent")
 {
     rule_needs_collector(rule);
     rule_crew(rule, collect_with_a_hidden_referent, NULL);

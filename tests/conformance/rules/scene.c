@@ -169,14 +169,16 @@ scene_close(struct orr_thread *thread, struct scene *scene)
         orr_root_remove(thread->heap, &scene->roots[i]);
     for (uint32_t i = 0; i < ROLES; i++)
         orr_root_remove(thread->heap, &scene->weaks[i]);
-    RULE_EQUAL(scene_count(scene, DESTROYED), orr_load_relaxed(&scene->born)); /* relaxed: a count */
+    RULE_EQUAL(scene_count(scene, DESTROYED),
+               orr_load_relaxed(&scene->born)); /* relaxed: a count */
     free(scene);
 }
 
 /* --- actors ----------------------------------------------------------------------------------------- */
 
 struct orr_object *
-actor_new(struct orr_thread *thread, struct scene *scene, const struct orr_type *type, uint32_t role)
+actor_new(struct orr_thread *thread, struct scene *scene, const struct orr_type *type,
+          uint32_t role)
 {
     struct orr_object *const object = orr_new(thread, type);
     struct actor *const actor = actor_of(object);
