@@ -1,6 +1,7 @@
 /* heap.c - a heap's life: putting the chosen parts together, its roots, its books. */
 #include "runtime/heap.h"
 
+#include "runtime/cells.h"
 #include "runtime/collect.h"
 #include "runtime/collector.h"
 #include "runtime/gc.h"

@@ -7,6 +7,7 @@
  */
 #include "runtime/verify.h"
 
+#include "runtime/cells.h"
 #include "runtime/collector.h"
 #include "runtime/ledger.h"
 #include "runtime/object_map.h"
