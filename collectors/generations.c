@@ -133,6 +133,8 @@ static void
 park_entries(struct generations *generations, struct orr_buffer *entries)
 {
     struct orr_buffer *parked = &generations->heap->parked;
+    if (generations->parked_sifted > parked->total) /* gc.h's freeze takes them all */
+        generations->parked_sifted = parked->total;
     orr_buffer_filter(entries, is_middle, NULL);
     orr_buffer_append(parked, entries);
     if (parked->total < 2 * generations->parked_sifted + ORR_CHUNK_ENTRIES)
@@ -235,12 +237,13 @@ drain(struct generations *generations)
     }
 }
 
+/* Asked of every object of S, reached or not: the most productive question of CPython's collector. */
 static void
-check_count(const struct generations *generations, const struct orr_object *object, int64_t counted,
-            uint32_t found)
+check_count(const struct generations *generations, const struct orr_object *object, uint32_t found)
 {
+    int64_t counted = orr_count_stopped(object);
     orr_require(
-        counted >= (int64_t)found,
+        counted >= (int64_t)found || orr_is_immortal(object),
         "object %p of type %s (generation %u) has %lld references by its count, but %u were "
         "found in the objects of generation %u and younger: one was released twice or stored "
         "without a retain, or a trace reports one twice",
@@ -252,13 +255,11 @@ static void
 reach_if_held(struct generations *generations, struct orr_object *object)
 {
     uint32_t found = orr_load_relaxed(orr_scratch(generations->heap, object));
+    if (ORR_IS_CHECKED)
+        check_count(generations, object, found & FOUND);
     if (found & REACHED)
         return;
-    int64_t counted = orr_count_stopped(object);
-    bool is_immortal = orr_is_immortal(object);
-    if (ORR_IS_CHECKED && !is_immortal)
-        check_count(generations, object, counted, found & FOUND);
-    if (counted != (int64_t)found || is_immortal) {
+    if (orr_count_stopped(object) != (int64_t)found || orr_is_immortal(object)) {
         reach(generations, object);
         drain(generations);
     }

@@ -198,6 +198,11 @@ Test(faults, subtract_on_jemalloc_survives_every_refusal)
     expect_to_survive("subtract", &orr_heap_jemalloc, false);
 }
 
+Test(faults, generations_on_blocks_survives_every_refusal)
+{
+    expect_to_survive("generations", &orr_heap_blocks, false);
+}
+
 Test(faults, mark_on_blocks_survives_every_refusal)
 {
     expect_to_survive("mark", &orr_heap_blocks, false);

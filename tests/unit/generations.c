@@ -1,0 +1,786 @@
+/* generations.c - collectors/generations: who is looked at, who moves up, what holds whom, and that the entries
+ * of the young neither dangle nor pile up.
+ *
+ * What every collector must do is tested in conformance/; here is what this one does differently.
+ */
+/* mutator.h is for a chosen strategy. Biased has all that can go wrong with entries: owners, merging, queues. */
+#define ORR_RC biased
+#define ORR_RC_HEADER "runtime/rc_biased.h"
+#define ORR_ROOTED 0
+#include "runtime/mutator.h"
+
+#include "runtime/gc.h"
+#include "tests/unit/small_heap.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MANY = 20000, SCAFFOLD = 64 };
+
+static uint16_t array_index, stubborn_index;
+static const struct orr_type array_type = {.name = "array",
+                                           .bytes = sizeof(struct orr_array),
+                                           .flags = ORR_TYPE_ARRAY,
+                                           .index = &array_index};
+
+/* --- a heap of generations, and what its last collection did ------------------------------------------ */
+
+struct observed {
+    uint64_t collections, by_generation[ORR_GENERATIONS];
+    struct orr_collection last;
+    uint64_t whole_before; /* objects that the last but one of the oldest generation looked at */
+    double growth_least;   /* between two collections of the oldest generation */
+};
+
+struct fixture {
+    struct orr_heap *heap;
+    struct orr_thread *thread;
+    struct observed observed;
+};
+
+static void
+observe(void *context, const struct orr_collection *collection)
+{
+    struct observed *observed = context;
+    observed->collections++;
+    observed->by_generation[collection->generation]++;
+    observed->last = *collection;
+    if (collection->generation != ORR_GENERATION_OLDEST)
+        return;
+    double growth = observed->whole_before
+                        ? (double)collection->nodes_visited / (double)observed->whole_before
+                        : 9;
+    if (growth < observed->growth_least || observed->growth_least == 0)
+        observed->growth_least = growth;
+    observed->whole_before = collection->nodes_visited;
+}
+
+static struct orr_heap_options
+options_of(const char *collector, struct observed *observed)
+{
+    struct orr_heap_options options = small_options(&orr_rc_biased, collector, &orr_heap_blocks);
+    options.verify = true;
+    options.ledger = true;
+    options.listener = (struct orr_listener){.context = observed, .collection = observe};
+    return options;
+}
+
+static void
+open_with(struct fixture *fixture, const struct orr_heap_options *options)
+{
+    struct orr_error error;
+    fixture->heap = small_heap_open(options);
+    cr_assert_eq(orr_type_register(&array_type, &error), ORR_OK, "%s", error.message);
+    fixture->thread = small_attach(fixture->heap);
+}
+
+static void
+open(struct fixture *fixture)
+{
+    *fixture = (struct fixture){.heap = NULL};
+    const struct orr_heap_options options = options_of("generations", &fixture->observed);
+    open_with(fixture, &options);
+}
+
+static void
+verify(struct fixture *fixture)
+{
+    struct orr_error error = {.message = ""};
+    orr_world_stop(fixture->heap, fixture->thread);
+    bool sound = orr_heap_verify(fixture->heap, fixture->thread, &error);
+    orr_world_resume(fixture->heap);
+    cr_assert(sound, "%s", error.message);
+}
+
+static void
+close_empty(struct fixture *fixture)
+{
+    verify(fixture);
+    orr_settle(fixture->thread);
+    cr_assert_eq(small_live(fixture->heap), 0);
+    verify(fixture);
+    orr_thread_detach(fixture->thread);
+    orr_heap_destroy(fixture->heap);
+}
+
+/* What was found unreachable. */
+static uint64_t
+collect(struct fixture *fixture, int generation)
+{
+    struct orr_gc_result result;
+    struct orr_error error;
+    cr_assert_eq(orr_gc_collect(fixture->thread, generation, &result, &error), ORR_OK, "%s",
+                 error.message);
+    cr_assert(result.number != 0);
+    return result.unreachable;
+}
+
+static struct orr_object *
+make(struct orr_thread *thread)
+{
+    struct orr_object *object = orr_new(thread, &small_pair);
+    cr_assert(object);
+    return object;
+}
+
+/* An object that has survived a complete collection; the caller's. */
+static struct orr_object *
+make_old(struct fixture *fixture)
+{
+    struct orr_object *object = make(fixture->thread);
+    collect(fixture, ORR_GENERATION_OLDEST);
+    return object;
+}
+
+static unsigned
+generation_of(const struct orr_object *object)
+{
+    return orr_load_relaxed(&object->colour);
+}
+
+/* Two fresh objects that refer to one another; the first is the caller's. */
+static struct orr_object *
+make_cycle(struct orr_thread *thread)
+{
+    struct orr_object *one = make(thread);
+    ORR_OWN(thread, other, make(thread));
+    orr_set(thread, one, 0, other.ref);
+    orr_set(thread, other.ref, 0, one);
+    return one;
+}
+
+/* --- moving up ------------------------------------------------------------------------------------ */
+
+Test(generations, an_object_moves_up_when_its_generation_is_collected)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_object *object = make(fixture.thread);
+    cr_assert_eq(generation_of(object), 0);
+    collect(&fixture, 0);
+    cr_assert_eq(generation_of(object), 1);
+    collect(&fixture, 0);
+    cr_assert_eq(generation_of(object), 1, "generation 1 was not collected");
+    collect(&fixture, 1);
+    cr_assert_eq(generation_of(object), 2);
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        collect(&fixture, generation);
+        cr_assert_eq(generation_of(object), 2);
+    }
+    orr_release(fixture.thread, object);
+    close_empty(&fixture);
+}
+
+Test(generations, what_survives_a_collection_of_generation_n_is_in_the_next)
+{
+    struct fixture fixture;
+    open(&fixture);
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        struct orr_object *object = make(fixture.thread);
+        collect(&fixture, generation);
+        cr_assert_eq(generation_of(object), generation == 0 ? 1 : 2);
+        orr_release(fixture.thread, object);
+    }
+    close_empty(&fixture);
+}
+
+Test(generations, a_young_cycle_dies_young)
+{
+    struct fixture fixture;
+    open(&fixture);
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        orr_release(fixture.thread, make_cycle(fixture.thread));
+        cr_assert_eq(small_live(fixture.heap), 2);
+        cr_assert_eq(collect(&fixture, generation), 2);
+        cr_assert_eq(small_live(fixture.heap), 0);
+        cr_assert_eq(collect(&fixture, generation), 0);
+    }
+    close_empty(&fixture);
+}
+
+/* --- across generations ------------------------------------------------------------------------------ */
+
+Test(generations, an_old_object_holds_the_young_that_it_refers_to)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_object *old = make_old(&fixture), *cycle = make_cycle(fixture.thread);
+    orr_give(fixture.thread, old, 0, cycle);
+    cr_assert_eq(collect(&fixture, 0), 0);
+    cr_assert_eq(generation_of(cycle), 1);
+    orr_set(fixture.thread, old, 0, NULL);
+    cr_assert_eq(collect(&fixture, 0), 0, "it is in generation 1 now");
+    cr_assert_eq(collect(&fixture, 1), 2);
+    orr_release(fixture.thread, old);
+    close_empty(&fixture);
+}
+
+Test(generations, a_cycle_across_generations_waits_for_the_oldest_of_them)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_object *old = make_old(&fixture), *young = make(fixture.thread);
+    orr_set(fixture.thread, old, 0, young);
+    orr_set(fixture.thread, young, 0, old);
+    orr_release(fixture.thread, young);
+    orr_release(fixture.thread, old);
+    cr_assert_eq(collect(&fixture, 0), 0);
+    cr_assert_eq(collect(&fixture, 1), 0);
+    cr_assert_eq(small_live(fixture.heap), 2);
+    cr_assert_eq(collect(&fixture, 2), 2);
+    close_empty(&fixture);
+}
+
+Test(generations, a_dead_middle_aged_cycle_holds_a_young_one_until_its_own_turn)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_object *middle = make_cycle(fixture.thread);
+    collect(&fixture, 0);
+    cr_assert_eq(generation_of(middle), 1);
+    orr_give(fixture.thread, middle, 1, make_cycle(fixture.thread));
+    orr_release(fixture.thread, middle);
+    cr_assert_eq(collect(&fixture, 0), 0);
+    cr_assert_eq(collect(&fixture, 1), 4);
+    close_empty(&fixture);
+}
+
+Test(generations, garbage_gives_back_what_it_held_of_the_old)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_object *old = make_old(&fixture), *cycle = make_cycle(fixture.thread);
+    struct orr_object *middle = make(fixture.thread);
+    orr_give(fixture.thread, cycle, 1, old); /* its only reference */
+    orr_give(fixture.thread, old, 1, middle);
+    collect(&fixture, 0);
+    orr_give(fixture.thread, cycle, 1,
+             orr_take(&(struct orr_own){.ref = make_cycle(fixture.thread)}));
+    cr_assert_eq(small_live(fixture.heap), 4, "what was old died by counting");
+    orr_release(fixture.thread, cycle);
+    cr_assert_eq(collect(&fixture, 1), 4);
+    close_empty(&fixture);
+}
+
+/* --- cost ------------------------------------------------------------------------------------------ */
+
+/* A list of `count` objects that is all old; the caller's. */
+static struct orr_object *
+make_old_list(struct fixture *fixture, uint32_t count)
+{
+    struct orr_object *list = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct orr_object *object = make(fixture->thread);
+        if (list)
+            orr_give(fixture->thread, object, 0, list);
+        list = object;
+    }
+    collect(fixture, ORR_GENERATION_OLDEST);
+    return list;
+}
+
+Test(generations, a_young_collection_does_not_look_at_the_old)
+{
+    for (int is_large = 0; is_large < 2; is_large++) {
+        struct fixture fixture;
+        open(&fixture);
+        struct orr_object *list = make_old_list(&fixture, is_large ? MANY : 1);
+        struct orr_object *cycle = make_cycle(fixture.thread);
+        orr_set(fixture.thread, cycle, 1, list);
+        for (int generation = 0; generation < 2; generation++) {
+            cr_assert_eq(collect(&fixture, generation), 0);
+            cr_assert_eq(fixture.observed.last.nodes_visited, 2);
+            cr_assert_eq(fixture.observed.last.edges_visited, 3);
+            cr_assert_eq(fixture.observed.last.candidates, 2);
+        }
+        cr_assert_eq(collect(&fixture, 0), 0);
+        cr_assert_eq(fixture.observed.last.nodes_visited, 0, "nothing is young");
+        cr_assert_eq(collect(&fixture, 2), 0);
+        cr_assert_eq(fixture.observed.last.nodes_visited, is_large ? MANY + 2 : 3);
+        orr_release(fixture.thread, cycle);
+        orr_release(fixture.thread, list);
+        close_empty(&fixture);
+    }
+}
+
+/* --- when ------------------------------------------------------------------------------------------- */
+
+static int
+due_with(struct orr_heap *heap, uint64_t young, uint64_t middle)
+{
+    orr_store_relaxed(&heap->gc.counts[1], young);
+    orr_store_relaxed(&heap->gc.counts[2], middle);
+    return heap->collector->due(heap);
+}
+
+Test(generations, the_oldest_generation_that_passed_its_threshold_is_due)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_heap *heap = fixture.heap;
+    const uint64_t thresholds[] = {100, 10, 5};
+    orr_gc_threshold_set(heap, thresholds);
+    heap->gc.long_lived = 1000;
+    heap->gc.long_lived_pending = 251;
+    cr_assert_eq(due_with(heap, 0, 0), 0);
+    cr_assert_eq(due_with(heap, 10, 5), 0);
+    cr_assert_eq(due_with(heap, 11, 5), 1);
+    cr_assert_eq(due_with(heap, 11, 6), 2);
+    cr_assert_eq(due_with(heap, 0, 6), 2);
+    heap->gc.long_lived_pending = 250;
+    cr_assert_eq(due_with(heap, 0, 6), 0, "not more than a quarter has come");
+    cr_assert_eq(due_with(heap, 11, 6), 1);
+    heap->gc.long_lived = heap->gc.long_lived_pending = 0;
+    cr_assert_eq(due_with(heap, 11, 6), 1, "there is nothing old");
+    due_with(heap, 0, 0);
+    close_empty(&fixture);
+}
+
+Test(generations, the_long_lived_are_counted_as_they_move_up)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_gc *gc = &fixture.heap->gc;
+    struct orr_object *list = make_old_list(&fixture, 100);
+    cr_assert_eq(gc->long_lived, 100);
+    struct orr_object *cycle = make_cycle(fixture.thread);
+    collect(&fixture, 0);
+    cr_assert_eq(gc->long_lived_pending, 0);
+    collect(&fixture, 1);
+    cr_assert_eq(gc->long_lived_pending, 2);
+    orr_release(fixture.thread, cycle);
+    cr_assert_eq(collect(&fixture, 2), 2);
+    cr_assert_eq(gc->long_lived, 100);
+    cr_assert_eq(gc->long_lived_pending, 0);
+    orr_release(fixture.thread, list);
+    close_empty(&fixture);
+}
+
+Test(generations, a_heap_that_only_grows_is_walked_more_and_more_seldom)
+{
+    struct fixture fixture = {.heap = NULL};
+    struct orr_heap_options options = options_of("generations", &fixture.observed);
+    options.verify = false;
+    options.trigger = (struct orr_trigger){.kind = ORR_TRIGGER_count, .count = 50};
+    options.thresholds[0] = 50;
+    options.thresholds[1] = options.thresholds[2] = 1;
+    open_with(&fixture, &options);
+    ORR_OWN(fixture.thread, list, NULL);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct orr_object *object = make(fixture.thread);
+        orr_set(fixture.thread, object, 0, list.ref);
+        orr_own_set(&list, object);
+    }
+    const struct observed *observed = &fixture.observed;
+    cr_assert(observed->collections > MANY / 50 / 4 && observed->collections < MANY / 50 * 2,
+              "%llu collections", (unsigned long long)observed->collections);
+    cr_assert(observed->by_generation[1] > observed->collections / 4);
+    /* The thresholds alone ask for more than fifty; log(20000 / 200) / log(1.25) is 21. */
+    cr_assert(observed->by_generation[2] >= 5 && observed->by_generation[2] <= 30,
+              "%llu of the oldest", (unsigned long long)observed->by_generation[2]);
+    cr_assert(observed->growth_least > 1.2, "%f", observed->growth_least);
+    orr_own_set(&list, NULL);
+    close_empty(&fixture);
+}
+
+/* --- entries --------------------------------------------------------------------------------------- */
+
+static uint64_t
+bytes_used(const struct fixture *fixture)
+{
+    return orr_load_relaxed(&fixture->heap->bytes_used);
+}
+
+Test(generations, the_short_lived_leave_nothing_behind_without_collections)
+{
+    struct fixture fixture = {.heap = NULL};
+    struct orr_heap_options options = options_of("generations", &fixture.observed);
+    options.ledger = options.verify = false;
+    options.gc_disabled = true;
+    options.trigger = (struct orr_trigger){.kind = ORR_TRIGGER_count, .count = 2000};
+    open_with(&fixture, &options);
+    struct orr_object *held[SCAFFOLD] = {NULL};
+    for (uint32_t i = 0; i < 1000000; i++) {
+        struct orr_object **place = &held[(uint64_t)i * i % SCAFFOLD];
+        orr_release(fixture.thread, *place);
+        *place = make(fixture.thread);
+    }
+    cr_assert_eq(fixture.observed.collections, 0);
+    cr_assert(bytes_used(&fixture) < 2 << 20, "%llu bytes",
+              (unsigned long long)bytes_used(&fixture));
+    cr_assert(fixture.thread->candidates.total < 64 << 10, "%zu entries",
+              fixture.thread->candidates.total);
+    for (size_t i = 0; i < SCAFFOLD; i++)
+        orr_release(fixture.thread, held[i]);
+    close_empty(&fixture);
+}
+
+Test(generations, the_middle_aged_leave_nothing_behind_without_their_collection)
+{
+    enum { ROUNDS = 300, BATCH = 200 };
+    struct fixture fixture = {.heap = NULL};
+    struct orr_heap_options options = options_of("generations", &fixture.observed);
+    options.ledger = options.verify = false;
+    open_with(&fixture, &options);
+    struct orr_object *held[BATCH];
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < BATCH; i++)
+            held[i] = make(fixture.thread);
+        collect(&fixture, 0);
+        for (size_t i = 0; i < BATCH; i++)
+            orr_release(fixture.thread, held[i]);
+    }
+    cr_assert(fixture.heap->parked.total < 4 * ORR_CHUNK_ENTRIES, "%zu entries",
+              fixture.heap->parked.total);
+    verify(&fixture);
+    collect(&fixture, 1);
+    cr_assert_eq(fixture.heap->parked.total, 0);
+    cr_assert_eq(small_live(fixture.heap), 0);
+    close_empty(&fixture);
+}
+
+/* What other threads do: objects made there, in a root, and cycles left behind. */
+struct visit {
+    struct orr_heap *heap;
+    struct orr_root root;   /* an array of SCAFFOLD */
+    uint32_t cycles, drops; /* made; and fields emptied, whoever made what was there */
+};
+
+static void *
+visit(void *argument)
+{
+    struct visit *visit = argument;
+    struct orr_thread *thread = small_attach(visit->heap);
+    struct orr_object *array = orr_load_slot(thread, &visit->root.slot);
+    for (uint32_t i = 0; i < visit->cycles; i++) {
+        struct orr_object *cycle = make_cycle(thread);
+        orr_store_slot(thread, array, orr_element(array, i * 7 % SCAFFOLD), cycle);
+        orr_release(thread, cycle);
+        orr_release(thread, make(thread)); /* a shell */
+    }
+    for (uint32_t i = 0; i < visit->drops; i++)
+        orr_store_slot(thread, array, orr_element(array, i % SCAFFOLD), NULL);
+    orr_release(thread, array);
+    orr_thread_detach(thread);
+    return NULL;
+}
+
+static void
+let_visit(struct fixture *fixture, struct visit *guest, uint32_t cycles, uint32_t drops)
+{
+    struct orr_os_thread other;
+    guest->cycles = cycles;
+    guest->drops = drops;
+    orr_block_enter(fixture->thread);
+    cr_assert(orr_os_thread_start(&other, visit, guest, 0));
+    orr_os_thread_join(&other);
+    orr_block_leave(fixture->thread);
+}
+
+static void
+open_visit(struct fixture *fixture, struct visit *guest)
+{
+    struct orr_object *array = orr_new_array(fixture->thread, &array_type, SCAFFOLD, 0);
+    cr_assert(array);
+    *guest = (struct visit){.heap = fixture->heap};
+    orr_root_add(fixture->heap, &guest->root);
+    orr_exchange_slot(fixture->thread, NULL, &guest->root.slot, array);
+}
+
+static void
+close_visit(struct fixture *fixture, struct visit *guest)
+{
+    orr_release(fixture->thread, orr_exchange_slot(fixture->thread, NULL, &guest->root.slot, NULL));
+    orr_root_remove(fixture->heap, &guest->root);
+}
+
+Test(generations, what_threads_that_have_gone_made_is_young_like_any)
+{
+    struct fixture fixture;
+    struct visit guest;
+    open(&fixture);
+    open_visit(&fixture, &guest);
+    let_visit(&fixture, &guest, SCAFFOLD, 0);
+    let_visit(&fixture, &guest, SCAFFOLD / 2,
+              0); /* half of the first thread's cycles are garbage now */
+    verify(&fixture);
+    cr_assert_eq(collect(&fixture, 0), SCAFFOLD);
+    cr_assert_eq(small_live(fixture.heap), 1 + 2 * SCAFFOLD);
+    let_visit(&fixture, &guest, 0, SCAFFOLD);
+    cr_assert_eq(collect(&fixture, 0), 0);
+    cr_assert_eq(collect(&fixture, 1), 2 * SCAFFOLD);
+    close_visit(&fixture, &guest);
+    close_empty(&fixture);
+}
+
+Test(generations, objects_that_others_free_leave_their_entry_in_order)
+{
+    struct fixture fixture;
+    struct visit guest;
+    open(&fixture);
+    open_visit(&fixture, &guest);
+    struct orr_object *array = orr_load_slot(fixture.thread, &guest.root.slot);
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        for (uint32_t i = 0; i < SCAFFOLD;
+             i++) { /* ours, and alone: they die by the other's release */
+            struct orr_object *object = make(fixture.thread);
+            orr_store_slot(fixture.thread, array, orr_element(array, i), object);
+            orr_release(fixture.thread, object);
+        }
+        if (generation)
+            collect(&fixture, generation - 1);
+        let_visit(&fixture, &guest, 0, SCAFFOLD);
+        orr_poll(fixture.thread);
+        verify(&fixture);
+        cr_assert_eq(collect(&fixture, generation), 0);
+        cr_assert_eq(small_live(fixture.heap), 1);
+    }
+    orr_release(fixture.thread, array);
+    close_visit(&fixture, &guest);
+    close_empty(&fixture);
+}
+
+Test(generations, the_immortal_move_up_and_hold)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_object *object = make_cycle(fixture.thread);
+    cr_assert(orr_immortalise(fixture.thread, object));
+    orr_release(fixture.thread, object);
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        cr_assert_eq(collect(&fixture, generation), 0);
+        verify(&fixture);
+    }
+    cr_assert_eq(generation_of(object), 2);
+    cr_assert_eq(small_live(fixture.heap), 2);
+    orr_thread_detach(fixture.thread);
+    orr_heap_destroy(fixture.heap);
+}
+
+/* --- the permanent set ------------------------------------------------------------------------------- */
+
+Test(generations, the_frozen_are_not_looked_at_and_hold)
+{
+    struct fixture fixture;
+    open(&fixture);
+    struct orr_object *keeper = make(fixture.thread), *other = make(fixture.thread);
+    cr_assert(orr_gc_freeze(fixture.thread));
+    cr_assert_eq(generation_of(keeper), ORR_COLOUR_FROZEN);
+    struct orr_object *cycle = make_cycle(fixture.thread);
+    orr_set(fixture.thread, cycle, 1, keeper);
+    orr_give(fixture.thread, keeper, 0, cycle);
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        cr_assert_eq(collect(&fixture, generation), 0);
+        cr_assert_eq(fixture.observed.last.nodes_visited, 2);
+        cr_assert_eq(generation_of(keeper), ORR_COLOUR_FROZEN);
+    }
+    orr_release(fixture.thread, other); /* dies by counting, frozen as it is */
+    cr_assert_eq(small_live(fixture.heap), 3);
+    orr_release(fixture.thread, keeper);
+    cr_assert_eq(collect(&fixture, 2), 0, "its references still hold");
+    orr_gc_unfreeze(fixture.thread);
+    cr_assert_eq(generation_of(keeper), 2);
+    cr_assert_eq(collect(&fixture, 1), 0);
+    cr_assert_eq(collect(&fixture, 2), 3);
+    close_empty(&fixture);
+}
+
+/* --- finalizers ---------------------------------------------------------------------------------------- */
+
+static struct orr_object *saved;
+
+static void
+save_myself(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_retain(thread, object);
+    saved = object;
+}
+
+static const struct orr_type stubborn_type = {.name = "stubborn",
+                                              .bytes = sizeof(struct small_pair),
+                                              .references = 2,
+                                              .finalize = save_myself,
+                                              .index = &stubborn_index};
+
+Test(generations, what_a_finalizer_saves_is_old)
+{
+    struct fixture fixture;
+    struct orr_error error;
+    open(&fixture);
+    cr_assert_eq(orr_type_register(&stubborn_type, &error), ORR_OK);
+    struct orr_object *object = orr_new(fixture.thread, &stubborn_type);
+    struct orr_object *follower = make_cycle(fixture.thread);
+    orr_set(fixture.thread, object, 0, object);
+    orr_give(fixture.thread, object, 1, follower);
+    orr_release(fixture.thread, object);
+    orr_release(fixture.thread, make_cycle(fixture.thread));
+    cr_assert_eq(collect(&fixture, 0), 2, "three are saved, two are not");
+    cr_assert_eq(saved, object);
+    cr_assert_eq(generation_of(object), 2);
+    cr_assert_eq(generation_of(follower), 2);
+    cr_assert_eq(small_live(fixture.heap), 3);
+    verify(&fixture);
+    orr_release(fixture.thread, saved);
+    cr_assert_eq(collect(&fixture, 1), 0);
+    cr_assert_eq(collect(&fixture, 2), 3);
+    close_empty(&fixture);
+}
+
+/* --- against another collector --------------------------------------------------------------------------- */
+
+static uint64_t
+next_chance(uint64_t *chance)
+{
+    *chance = *chance * 6364136223846793005u + 1442695040888963407u;
+    return *chance >> 33;
+}
+
+/* Rewires a graph below a scaffold for a while; what is alive after each complete collection is noted. */
+static void
+wander(struct fixture *fixture, uint64_t chance, uint64_t *living, size_t rounds)
+{
+    const int last = ORR_GENERATION_OLDEST;
+    ORR_OWN(fixture->thread, array, orr_new_array(fixture->thread, &array_type, SCAFFOLD, 0));
+    for (size_t round = 0; round < rounds; round++) {
+        for (uint32_t i = 0; i < 300; i++) {
+            struct orr_slot *to =
+                orr_element(array.ref, (uint32_t)(next_chance(&chance) % SCAFFOLD));
+            struct orr_slot *from =
+                orr_element(array.ref, (uint32_t)(next_chance(&chance) % SCAFFOLD));
+            uint64_t what = next_chance(&chance) % 10;
+            ORR_OWN(fixture->thread, target, orr_get_slot(fixture->thread, to));
+            ORR_OWN(fixture->thread, source, orr_get_slot(fixture->thread, from));
+            if (what < 4)
+                orr_own_set(&target, make(fixture->thread));
+            if (what < 2 && source.ref)
+                orr_set(fixture->thread, target.ref, 1, source.ref);
+            if (source.ref)
+                orr_set(fixture->thread, source.ref, (uint32_t)(what & 1), target.ref);
+            orr_set_slot(fixture->thread, array.ref, to, what == 9 ? NULL : target.ref);
+        }
+        for (uint64_t i = next_chance(&chance) % 4; i > 0; i--)
+            collect(fixture, (int)(next_chance(&chance) % (uint64_t)last));
+        collect(fixture, last);
+        living[round] = small_live(fixture->heap);
+    }
+}
+
+Test(generations, agree_with_subtract_on_what_lives)
+{
+    enum { ROUNDS = 12 };
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        uint64_t living[2][ROUNDS];
+        for (int which = 0; which < 2; which++) {
+            struct fixture fixture = {.heap = NULL};
+            const struct orr_heap_options options =
+                options_of(which ? "subtract" : "generations", &fixture.observed);
+            open_with(&fixture, &options);
+            wander(&fixture, seed, living[which], ROUNDS);
+            close_empty(&fixture);
+        }
+        for (size_t i = 0; i < ROUNDS; i++)
+            cr_assert_eq(living[0][i], living[1][i], "seed %llu, round %zu: %llu, not %llu",
+                         (unsigned long long)seed, i, (unsigned long long)living[0][i],
+                         (unsigned long long)living[1][i]);
+    }
+}
+
+/* --- no memory for entries ------------------------------------------------------------------------------- */
+
+/* The n-th allocation of the runtime's books is refused, and all later ones if so wanted. */
+static void
+make_without_memory(struct fixture *fixture, uint64_t n, bool persistent)
+{
+    struct orr_object *held[SCAFFOLD] = {NULL};
+    orr_fail_allocation(n, persistent);
+    for (size_t i = 0; i < SCAFFOLD; i++) {
+        struct orr_object *object = orr_new(fixture->thread, &small_pair);
+        if (object && i % 2)
+            orr_set(fixture->thread, object, 0, object);
+        held[i] = object;
+        if (i % 16 == 15)
+            orr_gc_collect(fixture->thread, (int)(i / 16 % 2), NULL, NULL);
+    }
+    orr_fail_allocation(0, false);
+    verify(fixture);
+    for (size_t i = 0; i < SCAFFOLD; i++)
+        orr_release(fixture->thread, held[i]);
+    verify(fixture);
+    collect(fixture, ORR_GENERATION_OLDEST);
+    cr_assert_eq(small_live(fixture->heap), 0);
+}
+
+Test(generations, survive_every_refusal_of_memory)
+{
+    struct fixture fixture = {.heap = NULL};
+    struct orr_heap_options options = options_of("generations", &fixture.observed);
+    options.ledger = options.verify = false;
+    orr_buffers_tiny(true);
+    open_with(&fixture, &options);
+    for (uint64_t n = 1; n <= 60; n++) {
+        make_without_memory(&fixture, n, false);
+        make_without_memory(&fixture, n, true);
+    }
+    close_empty(&fixture);
+    orr_buffers_tiny(false);
+}
+
+/* --- counts that cannot be -------------------------------------------------------------------------------- */
+
+/* Takes away a reference that a field still holds, and collects; never returns in checked builds. */
+static void
+collect_after_a_lost_retain(int generation)
+{
+    struct fixture fixture = {.heap = NULL};
+    struct orr_heap_options options = options_of("generations", &fixture.observed);
+    options.ledger = options.verify = false;
+    open_with(&fixture, &options);
+    struct orr_object *one = make(fixture.thread), *other = make(fixture.thread);
+    orr_set(fixture.thread, one, 0, other);
+    orr_set(fixture.thread, one, 1, other);
+    orr_release(fixture.thread, other);
+    orr_sub_relaxed(&other->count, 1);
+    collect(&fixture, generation);
+}
+
+/* What a child process that does so writes to standard error. */
+static void
+hear_death(int generation, char *text, size_t room, int *status)
+{
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        dup2(ends[1], STDERR_FILENO);
+        collect_after_a_lost_retain(generation);
+        _exit(0);
+    }
+    cr_assert(child > 0);
+    close(ends[1]);
+    size_t used = 0;
+    for (ssize_t got; (got = read(ends[0], text + used, room - 1 - used)) > 0;)
+        used += (size_t)got;
+    text[used] = '\0';
+    close(ends[0]);
+    cr_assert_eq(waitpid(child, status, 0), child);
+}
+
+Test(generations, a_count_below_what_was_found_aborts_and_says_whose)
+{
+    if (!ORR_IS_CHECKED)
+        cr_skip("counts are compared in checked builds");
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        static char text[4096];
+        int status;
+        hear_death(generation, text, sizeof text, &status);
+        cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x: %s", status,
+                  text);
+        cr_assert(strstr(text, "of type pair") && strstr(text, "has 1 references by its count") &&
+                      strstr(text, "2 were found"),
+                  "%s", text);
+    }
+}
