@@ -129,9 +129,11 @@ mark_and_scan(struct marker *marker, struct orr_object *object, orr_visit_slot *
     marker->marked++;
     struct orr_layout layout = orr_layout_of(object);
     if (__builtin_expect(layout.flags & ORR_LAYOUT_ARRAY, 0) &&
-        ((struct orr_array *)object)->length > ARRAY_PIECE)
+        ((struct orr_array *)object)->length > ARRAY_PIECE) {
+        if (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) /* relaxed: stopped */
+            orr_ephemerons_trace(object, visit, marker);
         scan_array(marker, (struct orr_array *)object, 0, visit);
-    else
+    } else
         orr_object_trace(object, layout, visit, marker);
 }
 

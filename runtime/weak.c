@@ -18,7 +18,8 @@
  *   end      its cell (of the heap) is given back: values of weak maps with it
  * In a collection: clear with the world stopped, callbacks afterwards, end.
  *
- * Two cells for a referent whose type is ORR_TYPE_CLASS: those without callbacks are cleared later (rule 54).
+ * In a cell for entries of weak maps, clear makes the entries leave their maps; the cell stays in the table
+ * until end, so that a burial finds the values.
  */
 #include "runtime/weak.h"
 
@@ -75,12 +76,12 @@ bucket_of(const struct orr_object *object)
 
 /* Lock held. */
 static struct orr_weak_cell *
-find(const struct orr_object *object, bool late)
+find(const struct orr_object *object, unsigned kind)
 {
     if (!table.buckets)
         return NULL;
     struct orr_weak_cell *cell = *bucket_of(object);
-    while (cell && (cell->key != object || cell->late != late))
+    while (cell && (cell->key != object || cell->kind != kind))
         cell = cell->next;
     return cell;
 }
@@ -88,7 +89,7 @@ find(const struct orr_object *object, bool late)
 struct orr_weak_cell *
 orr_weak_cell_find(const struct orr_object *object)
 {
-    return find(object, false);
+    return find(object, ORR_WEAK_CELL_ENTRIES);
 }
 
 /* Lock held. False: no memory, which matters only for the first buckets. */
@@ -117,15 +118,15 @@ grow(void)
 
 /* Lock held, the caller holds the object, which is published. Finds or makes; null: no memory. */
 static struct orr_weak_cell *
-obtain(struct orr_thread *thread, struct orr_object *object, bool late)
+obtain(struct orr_thread *thread, struct orr_object *object, enum orr_weak_cell_kind kind)
 {
-    struct orr_weak_cell *cell = find(object, late);
+    struct orr_weak_cell *cell = find(object, kind);
     if (!cell) {
         if (!grow() || !(cell = orr_allocate(sizeof *cell)))
             return NULL;
         cell->heap = thread->heap;
         cell->key = object;
-        cell->late = late;
+        cell->kind = kind;
         struct orr_weak_cell **bucket = bucket_of(object);
         cell->next = *bucket;
         *bucket = cell;
@@ -142,7 +143,7 @@ obtain(struct orr_thread *thread, struct orr_object *object, bool late)
 struct orr_weak_cell *
 orr_weak_cell_obtain(struct orr_thread *thread, struct orr_object *object)
 {
-    return obtain(thread, object, false);
+    return obtain(thread, object, ORR_WEAK_CELL_ENTRIES);
 }
 
 /* Lock held. Frees the cell if nobody names it. */
@@ -202,6 +203,7 @@ orr_weaks_close(struct orr_heap *heap)
             orr_ephemerons_close(cell);
             orr_deallocate(cell);
         }
+    orr_weak_maps_close(heap);
     orr_weaks_unlock();
 }
 
@@ -213,10 +215,11 @@ orr_is_weak(const struct orr_object *object)
     return orr_type_of(object) == &orr_weak_type;
 }
 
-static bool
-is_late(const struct orr_object *referent, orr_weak_callback *callback)
+static enum orr_weak_cell_kind
+kind_for(const struct orr_object *referent, orr_weak_callback *callback)
 {
-    return (orr_type_of(referent)->flags & ORR_TYPE_CLASS) && !callback;
+    return (orr_type_of(referent)->flags & ORR_TYPE_CLASS) && !callback ? ORR_WEAK_CELL_LATE
+                                                                        : ORR_WEAK_CELL;
 }
 
 /* Lock held. The shared weak reference of a cell, retained; null: there is none that lives. */
@@ -275,13 +278,13 @@ orr_weak_new(struct orr_thread *thread, struct orr_object *referent, orr_weak_ca
 {
     const struct orr_rc *rc = thread->heap->rc;
     struct orr_weak *shared = NULL;
-    bool late = is_late(referent, callback);
+    enum orr_weak_cell_kind kind = kind_for(referent, callback);
     if (orr_is_weak(referent))
         return NULL;
     if (!callback) {
         context = NULL;
         orr_weaks_lock();
-        shared = take_shared(thread, find(referent, late));
+        shared = take_shared(thread, find(referent, kind));
         orr_weaks_unlock();
         if (shared)
             return &shared->header;
@@ -292,7 +295,7 @@ orr_weak_new(struct orr_thread *thread, struct orr_object *referent, orr_weak_ca
     fill(thread, weak, callback, argument, context);
     rc->publish(thread, referent);
     orr_weaks_lock();
-    struct orr_weak_cell *cell = obtain(thread, referent, late);
+    struct orr_weak_cell *cell = obtain(thread, referent, kind);
     if (cell && !callback)
         shared = take_shared(thread, cell); /* somebody was faster */
     if (cell && !shared)
@@ -334,8 +337,8 @@ orr_weak_list(struct orr_thread *thread, struct orr_object *referent, struct orr
 {
     uint64_t count = 0;
     orr_weaks_lock();
-    for (int late = 0; late < 2; late++) {
-        struct orr_weak_cell *cell = find(referent, late);
+    for (unsigned kind = 0; kind < ORR_WEAK_CELL_ENTRIES; kind++) {
+        struct orr_weak_cell *cell = find(referent, kind);
         for (struct orr_weak *weak = cell ? cell->weaks : NULL; weak; weak = weak->next) {
             if (count < most) {
                 if (!thread->heap->rc->try_retain(thread, &weak->header))
@@ -367,8 +370,8 @@ orr_weak_suspend(struct orr_thread *thread, struct orr_object *object)
     if (orr_is_weak(object))
         leave((struct orr_weak *)object);
     else
-        for (int late = 0; late < 2; late++) {
-            struct orr_weak_cell *cell = find(object, late);
+        for (unsigned kind = 0; kind < ORR_WEAK_CELL_KINDS; kind++) {
+            struct orr_weak_cell *cell = find(object, kind);
             if (cell)
                 set_referent(cell, (uintptr_t)object | ORR_WEAK_DYING);
         }
@@ -380,8 +383,8 @@ orr_weak_resume(struct orr_thread *thread, struct orr_object *object)
 {
     (void)thread;
     orr_weaks_lock();
-    for (int late = 0; late < 2; late++) {
-        struct orr_weak_cell *cell = find(object, late);
+    for (unsigned kind = 0; kind < ORR_WEAK_CELL_KINDS; kind++) {
+        struct orr_weak_cell *cell = find(object, kind);
         if (cell)
             set_referent(cell, (uintptr_t)object);
     }
@@ -392,8 +395,8 @@ void
 orr_weak_disown(struct orr_object *object)
 {
     orr_weaks_lock();
-    for (int late = 0; late < 2; late++) {
-        struct orr_weak_cell *cell = find(object, late);
+    for (unsigned kind = 0; kind < ORR_WEAK_CELL_KINDS; kind++) {
+        struct orr_weak_cell *cell = find(object, kind);
         if (cell)
             orr_store_relaxed(&cell->owner, 0); /* relaxed: read by the owner, for whom or by whom we merge */
     }
@@ -421,10 +424,20 @@ clear_cell(struct orr_thread *thread, struct orr_weak_cell *cell)
     set_referent(cell, 0);
     orr_store_relaxed(&cell->owner, 0); /* relaxed: the owner clears it, or stands still */
     gather_callbacks(thread, cell);
-    if (!cell->ephemerons) { /* else orr_weak_end takes it out */
-        take_out(cell);
-        dispose(cell);
-    }
+    take_out(cell);
+    dispose(cell);
+}
+
+/* Lock held. What has a value to be dropped stays in the cell. */
+static void
+clear_entries(const struct orr_object *object)
+{
+    struct orr_weak_cell *cell = find(object, ORR_WEAK_CELL_ENTRIES);
+    if (!cell)
+        return;
+    orr_ephemerons_clear(cell);
+    if (!cell->ephemerons)
+        orr_weak_cell_settle(cell);
 }
 
 void
@@ -433,12 +446,14 @@ orr_weak_clear(struct orr_thread *thread, struct orr_object *object, bool classe
     orr_weaks_lock();
     if (orr_is_weak(object))
         leave((struct orr_weak *)object);
-    else
-        for (int late = 0; late <= classes; late++) {
-            struct orr_weak_cell *cell = find(object, late);
+    else {
+        for (unsigned kind = ORR_WEAK_CELL; kind <= (classes ? ORR_WEAK_CELL_LATE : ORR_WEAK_CELL); kind++) {
+            struct orr_weak_cell *cell = find(object, kind);
             if (cell)
                 clear_cell(thread, cell);
         }
+        clear_entries(object);
+    }
     orr_weaks_unlock();
 }
 
@@ -446,11 +461,10 @@ void
 orr_weak_end(struct orr_object *object)
 {
     orr_weaks_lock();
-    struct orr_weak_cell *cell = orr_is_weak(object) ? NULL : find(object, false);
+    struct orr_weak_cell *cell = find(object, ORR_WEAK_CELL_ENTRIES);
     if (cell) {
         orr_ephemerons_forget(cell);
-        take_out(cell);
-        dispose(cell);
+        orr_weak_cell_settle(cell);
     }
     orr_weaks_unlock();
 }
@@ -465,27 +479,13 @@ orr_weak_call_all(struct orr_thread *thread, struct orr_object *until)
         struct orr_own own = {.ref = called, .thread = thread, .previous = thread->locals};
         orr_slot_put(&thread->called_weaks, orr_slot_peek(&weak->pending));
         orr_slot_put(&weak->pending, NULL);
+        orr_weak_callback *callback = weak->callback;
+        weak->callback = NULL; /* rule 46: it has been */
         thread->locals = &own;
         orr_raise_save(thread, &saved);
-        weak->callback(thread, called, weak->argument);
+        callback(thread, called, weak->argument);
         orr_raise_restore(thread, &saved, "a weak reference's callback");
         thread->locals = own.previous;
         thread->heap->rc->release(thread, called);
     }
-}
-
-__attribute__((weak)) void
-orr_ephemerons_trace(struct orr_object *object, orr_visit_slot *visit, void *argument)
-{
-    (void)object; (void)visit; (void)argument;
-}
-__attribute__((weak)) void
-orr_ephemerons_forget(struct orr_weak_cell *cell)
-{
-    (void)cell;
-}
-__attribute__((weak)) void
-orr_ephemerons_close(struct orr_weak_cell *cell)
-{
-    (void)cell;
 }

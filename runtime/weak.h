@@ -36,6 +36,15 @@ typedef void orr_weak_callback(struct orr_thread *thread, struct orr_object *wea
 
 struct orr_ephemeron; /* an entry of a weak map (weakmap.h) */
 
+/* A referent has up to one of each. */
+enum orr_weak_cell_kind {
+    ORR_WEAK_CELL,         /* for weak references; cleared first */
+    ORR_WEAK_CELL_LATE,    /* for a class's weak references without callback: cleared later (rule 54) */
+    ORR_WEAK_CELL_ENTRIES, /* for entries of weak maps (weakmap.h): in the table until the referent's memory
+                            * goes, because their values hang from it even after they have been cleared */
+    ORR_WEAK_CELL_KINDS
+};
+
 /* What all weak references to one referent share. The table's lock guards what is not atomic. */
 struct orr_weak_cell {
     struct orr_slot referent; /* uncounted; locked as a slot is; bit 1: dead or dying, not to be had; 0: cleared */
@@ -43,9 +52,9 @@ struct orr_weak_cell {
     struct orr_heap *heap;
     const struct orr_object *key; /* the referent's address while the table has this cell, else null */
     struct orr_weak *weaks;   /* newest first */
-    struct orr_ephemeron *ephemerons; /* values that live with the referent; only where `late` is not set */
+    struct orr_ephemeron *ephemerons; /* in the cell for them: entries of weak maps */
     struct orr_weak_cell *next;       /* in its bucket */
-    bool late;                        /* of a class's weak references without callback: cleared later */
+    enum orr_weak_cell_kind kind;
 };
 
 #define ORR_WEAK_DYING ((uintptr_t)2)
@@ -115,14 +124,21 @@ void orr_weak_call_all(struct orr_thread *thread, struct orr_object *until);
 /* A counted reference to a cell's referent, or null. */
 struct orr_object *orr_weak_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell);
 
-/* For weakmap.c, under orr_weaks_lock: the object's cell, or null; the same, made if there is none (the caller
- * holds the object and has published it; null: no memory); and the end of a cell that nobody needs any more. */
+/* For weakmap.c, under orr_weaks_lock: the object's cell for entries, or null; the same, made if there is none (the
+ * caller holds the object and has published it; null: no memory); and the end of a cell that nobody needs any
+ * more. */
 struct orr_weak_cell *orr_weak_cell_find(const struct orr_object *object);
 struct orr_weak_cell *orr_weak_cell_obtain(struct orr_thread *thread, struct orr_object *object);
 void orr_weak_cell_settle(struct orr_weak_cell *cell);
-/* Implemented by weakmap.c, under the lock: the referent's memory goes, its entries are forgotten, their values
- * not released; and the same when the whole heap goes and no object may be looked at. */
+
+/* Implemented by weakmap.c, under the lock. The referent is certain to die, or a collection has found it dead:
+ * its entries leave their maps. Then either its memory goes, and with it the entries, whose values are not
+ * released; or a finalizer has saved it, and they are (reap: without the lock; a safepoint). */
+void orr_ephemerons_clear(struct orr_weak_cell *cell);
 void orr_ephemerons_forget(struct orr_weak_cell *cell);
+void orr_ephemerons_reap(struct orr_thread *thread, struct orr_object *object);
+/* The whole heap goes and no object may be looked at: frees a cell's entries, and the heap's maps. */
 void orr_ephemerons_close(struct orr_weak_cell *cell);
+void orr_weak_maps_close(struct orr_heap *heap);
 
 #endif

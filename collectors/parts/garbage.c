@@ -225,10 +225,13 @@ let_living_go(struct orr_thread *thread, struct orr_object_list *members,
     size_t dead = 0;
     for (size_t i = 0; i < members->count; i++) {
         struct orr_object *object = orr_list_object(members, i);
-        if (orr_is_garbage(object))
+        if (orr_is_garbage(object)) {
             members->items[dead++] = (uintptr_t)object;
-        else
-            orr_drop(thread, object);
+            continue;
+        }
+        if (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) /* relaxed: we hold it */
+            orr_ephemerons_reap(thread, object);
+        orr_drop(thread, object);
     }
     collection->resurrected += members->count - dead;
     members->count = dead;
@@ -258,16 +261,21 @@ finalize_and_prove(struct orr_thread *thread, struct orr_object_list *members,
 
 /* --- 6 and 7: the end -------------------------------------------------------------------------------- */
 
-static void
+/* Whether anything was called. */
+static bool
 destroy_members(struct orr_thread *thread, const struct orr_object_list *members)
 {
+    bool any = false;
     if (!types_have(ORR_TYPES_DESTROY))
-        return;
+        return false;
     for (size_t i = 0; i < members->count; i++) {
         struct orr_object *object = orr_list_object(members, i);
-        if (orr_type_of(object)->destroy)
-            orr_destroy(thread, object);
+        if (!orr_type_of(object)->destroy)
+            continue;
+        any = true;
+        orr_destroy(thread, object);
     }
+    return any;
 }
 
 /* SAVEALL. What the garbage list has no memory for is found again by the next collection. */
@@ -342,7 +350,8 @@ orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, boo
             orr_gc_note_object(heap, "collectable", orr_list_object(members, i));
     if (orr_gc_debug(heap) & ORR_DEBUG_SAVEALL)
         keep_members(thread, members, finalizes, collection);
-    destroy_members(thread, members);
+    /* Who was called may have stored what he likes, and who was saved is outside now. */
+    has_outside |= destroy_members(thread, members) | finalizes;
     if (has_outside && heap->rc->counts)
         drop_all_outside(thread, members);
     release_members(thread, members, collection);
