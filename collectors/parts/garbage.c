@@ -217,24 +217,31 @@ prove_by_counts(struct orr_heap *heap, struct orr_object_list *members)
         orr_store_relaxed(orr_scratch(heap, orr_list_object(members, i)), 0);
 }
 
-/* Members that live again leave the list; they lose the count that we hold. */
+/* Members that live again leave the list; they lose the count that we hold. Two steps, because a drop may be a
+ * safepoint, where the list must be whole. */
 static void
 let_living_go(struct orr_thread *thread, struct orr_object_list *members,
               struct orr_collection *collection)
 {
     size_t dead = 0;
     for (size_t i = 0; i < members->count; i++) {
-        struct orr_object *object = orr_list_object(members, i);
-        if (orr_is_garbage(object)) {
-            members->items[dead++] = (uintptr_t)object;
+        const uintptr_t member = members->items[i];
+        if (!orr_is_garbage((struct orr_object *)member))
             continue;
-        }
-        if (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) /* relaxed: we hold it */
-            orr_ephemerons_reap(thread, object);
-        orr_drop(thread, object);
+        members->items[i] = members->items[dead];
+        members->items[dead++] = member;
     }
     collection->resurrected += members->count - dead;
-    members->count = dead;
+    while (members->count > dead)
+        orr_drop(thread, orr_list_object(members, --members->count));
+}
+
+static void
+hold(struct orr_thread *thread, struct orr_object_list *members)
+{
+    for (size_t i = 0; i < members->count; i++)
+        thread->heap->rc->retain(thread, orr_list_object(members, i));
+    members->is_held = true;
 }
 
 /* Runs the finalizers and keeps in the list those that are dead all the same. */
@@ -243,8 +250,7 @@ finalize_and_prove(struct orr_thread *thread, struct orr_object_list *members,
                    void (*prove)(struct orr_thread *), struct orr_collection *collection)
 {
     struct orr_heap *heap = thread->heap;
-    for (size_t i = 0; i < members->count; i++)
-        heap->rc->retain(thread, orr_list_object(members, i));
+    hold(thread, members);
     finalize_members(thread, members);
     remember_most(members);
     orr_world_stop(heap, thread);
@@ -254,6 +260,7 @@ finalize_and_prove(struct orr_thread *thread, struct orr_object_list *members,
     else
         prove_by_counts(heap, members);
     clear_weak_references(thread, members, true);
+    members->is_final = true;
     orr_world_resume(heap);
     let_living_go(thread, members, collection);
     orr_weak_call_all(thread, collection->called_before);
@@ -263,13 +270,13 @@ finalize_and_prove(struct orr_thread *thread, struct orr_object_list *members,
 
 /* Whether anything was called. */
 static bool
-destroy_members(struct orr_thread *thread, const struct orr_object_list *members)
+destroy_members(struct orr_thread *thread, struct orr_object_list *members)
 {
     bool any = false;
     if (!types_have(ORR_TYPES_DESTROY))
         return false;
-    for (size_t i = 0; i < members->count; i++) {
-        struct orr_object *object = orr_list_object(members, i);
+    while (members->destroyed < members->count) {
+        struct orr_object *object = orr_list_object(members, members->destroyed++);
         if (!orr_type_of(object)->destroy)
             continue;
         any = true;
@@ -280,7 +287,7 @@ destroy_members(struct orr_thread *thread, const struct orr_object_list *members
 
 /* SAVEALL. What the garbage list has no memory for is found again by the next collection. */
 static void
-keep_members(struct orr_thread *thread, struct orr_object_list *members, bool held,
+keep_members(struct orr_thread *thread, struct orr_object_list *members,
              struct orr_collection *collection)
 {
     struct orr_object_list none = {.items = members->items + members->count};
@@ -290,19 +297,22 @@ keep_members(struct orr_thread *thread, struct orr_object_list *members, bool he
         save(thread->heap, object, &none);
         none.count = 0;
         orr_gc_garbage_append(thread, object);
-        if (held)
+        if (members->is_held)
             orr_drop(thread, object);
     }
     collection->saved += members->count;
     members->count = 0;
 }
 
+/* The slot is emptied first: a drop may be a safepoint, where others must not find a reference that is gone. */
 static void
 drop_outside(struct orr_slot *slot, void *thread)
 {
     struct orr_object *child = orr_slot_peek(slot);
-    if (child && !orr_is_garbage(child))
-        orr_drop(thread, child);
+    if (!child || orr_is_garbage(child))
+        return;
+    orr_slot_put(slot, NULL);
+    orr_drop(thread, child);
 }
 
 static void
@@ -330,6 +340,24 @@ release_members(struct orr_thread *thread, const struct orr_object_list *members
     collection->freed += members->count;
 }
 
+static void
+end_members(struct orr_thread *thread, struct orr_object_list *members, bool has_outside,
+            struct orr_collection *collection)
+{
+    struct orr_heap *heap = thread->heap;
+    if (orr_gc_debug(heap) & ORR_DEBUG_COLLECTABLE)
+        for (size_t i = 0; i < members->count; i++)
+            orr_gc_note_object(heap, "collectable", orr_list_object(members, i));
+    if (orr_gc_debug(heap) & ORR_DEBUG_SAVEALL)
+        keep_members(thread, members, collection);
+    /* Who was called may have stored what he likes, and who was saved is outside now. */
+    has_outside |= destroy_members(thread, members);
+    if (has_outside && heap->rc->counts)
+        drop_all_outside(thread, members);
+    release_members(thread, members, collection);
+    orr_list_rest(members);
+}
+
 void
 orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, bool has_outside,
                  void (*prove)(struct orr_thread *), struct orr_collection *collection)
@@ -345,15 +373,26 @@ orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, boo
     }
     if (finalizes)
         finalize_and_prove(thread, members, prove, collection);
-    if (orr_gc_debug(heap) & ORR_DEBUG_COLLECTABLE)
-        for (size_t i = 0; i < members->count; i++)
-            orr_gc_note_object(heap, "collectable", orr_list_object(members, i));
-    if (orr_gc_debug(heap) & ORR_DEBUG_SAVEALL)
-        keep_members(thread, members, finalizes, collection);
-    /* Who was called may have stored what he likes, and who was saved is outside now. */
-    has_outside |= destroy_members(thread, members) | finalizes;
-    if (has_outside && heap->rc->counts)
-        drop_all_outside(thread, members);
-    release_members(thread, members, collection);
+    members->is_final = true;
+    end_members(thread, members, has_outside || finalizes, collection);
+}
+
+void
+orr_garbage_forked(struct orr_thread *thread, struct orr_object_list *members)
+{
+    struct orr_collection collection = {0};
+    if (members->is_final) {
+        if (members->is_held)
+            let_living_go(thread, members, &collection);
+        end_members(thread, members, true, &collection);
+        return;
+    }
+    if (!members->is_held)
+        hold(thread, members); /* losing the hold makes them candidates */
+    struct orr_object_list none = {.items = members->items + members->count};
+    remember_most(members);
+    for (size_t i = 0; i < members->count; i++, none.count = 0)
+        save(thread->heap, orr_list_object(members, i), &none);
+    let_living_go(thread, members, &collection);
     orr_list_rest(members);
 }

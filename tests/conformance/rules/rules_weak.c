@@ -79,6 +79,7 @@ trade(struct orr_thread *thread, uint32_t index, void *argument)
             orr_own_set(&own, mint(thread, stall, collects && i % 8 >= 4));
         else if (i % 4 == (index + 2) % 4)
             orr_own_set(&own, NULL); /* while others look */
+        look(thread, stall);
         if (collects && i % (ROUNDS / 5) == 0)
             orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL);
     }
