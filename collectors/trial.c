@@ -205,11 +205,15 @@ explore_entry(uintptr_t *entry, void *argument)
 {
     struct exploration *exploration = argument;
     struct orr_object *object = (struct orr_object *)(*entry & ~(uintptr_t)1);
-    if (orr_is_corpse(object) || explore(exploration->trial, object, exploration->budget) ||
+    bool waits = orr_is_frozen_now(object); /* until it is unfrozen; it is not written to before */
+    if (orr_is_corpse(object) ||
+        (!waits && explore(exploration->trial, object, exploration->budget)) ||
         !orr_buffer_push(&exploration->trial->heap->parked, *entry)) {
         orr_candidate_unclaim(exploration->thread, *entry);
         return;
     }
+    if (waits)
+        return;
     /* Each failure halves what the next may cost, so that failures cost twice the budget in all. */
     if (exploration->budget / 2 >= BUDGET_FLOOR)
         exploration->budget /= 2;
@@ -366,6 +370,14 @@ heap_fini(struct orr_heap *heap)
     orr_list_close(&trial->stack);
 }
 
+static void
+forked(struct orr_thread *thread, bool abandoned)
+{
+    struct trial *trial = thread->heap->collector_private;
+    if (abandoned)
+        orr_garbage_forked(thread, &trial->list);
+}
+
 static const struct orr_option options[] = {
     {.key = "budget",
      .type = ORR_OPTION_NUMBER,
@@ -393,4 +405,5 @@ const struct orr_collector orr_collector_trial = {
     .heap_init = heap_init,
     .heap_fini = heap_fini,
     .collect = collect,
+    .forked = forked,
 };
