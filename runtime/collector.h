@@ -68,12 +68,13 @@ struct orr_collector {
     int (*due)(struct orr_heap *heap);
     /* Returns when no garbage known to counts or cycles remains. Null: `completeness` collections. */
     void (*settle)(struct orr_thread *thread);
-    /* In the child of a fork, on its only thread (fork.c): threads of the collector's own are gone. abandoned: so
-     * is the thread that had a collection under way; members of its garbage become objects again. */
-    void (*forked)(struct orr_thread *thread, bool abandoned);
     /* World stopped: every private reference to an object (logs, lists), for the verifier. */
     void (*visit)(struct orr_heap *heap, void (*visit)(struct orr_object *object, void *argument),
                   void *argument);
+    /* In the child of a fork, world running, on the one thread that is left. The collector's own threads are gone;
+     * with abandoned, so is the thread that was collecting, and the caller stands in for it: what it had claimed is
+     * given back or its end completed. Null: there is nothing to do. */
+    void (*forked)(struct orr_thread *thread, bool abandoned);
     /* World stopped: asserts what the collector's opening comment promises between collections. */
     void (*verify)(struct orr_heap *heap);
 };
