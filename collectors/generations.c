@@ -484,6 +484,14 @@ heap_fini(struct orr_heap *heap)
 }
 
 static void
+forked(struct orr_thread *thread, bool abandoned)
+{
+    struct generations *generations = thread->heap->collector_private;
+    if (abandoned)
+        orr_garbage_forked(thread, &generations->members);
+}
+
+static void
 verify_entry(uintptr_t *entry, void *unused)
 {
     (void)unused;
@@ -514,5 +522,6 @@ const struct orr_collector orr_collector_generations = {
     .heap_fini = heap_fini,
     .collect = collect,
     .due = due,
+    .forked = forked,
     .verify = verify,
 };

@@ -444,9 +444,8 @@ static void
 heap_fini(struct orr_heap *heap)
 {
     struct mark *mark = heap->collector_private;
-    uint32_t members = mark->team.count;
     orr_workers_stop(&mark->team);
-    for (uint32_t i = 0; i < members; i++) {
+    for (uint32_t i = 0; i < ORR_WORKERS_MAX; i++) { /* a team that was started again may be smaller */
         orr_list_close(&mark->markers[i].stack);
         orr_list_close(&mark->markers[i].dead);
     }
@@ -471,6 +470,15 @@ heap_init(struct orr_heap *heap, struct orr_error *error)
                     mark->team.count);
 }
 
+static void
+forked(struct orr_thread *thread, bool abandoned)
+{
+    struct mark *mark = thread->heap->collector_private;
+    orr_workers_forked(&mark->team);
+    if (abandoned)
+        orr_garbage_forked(thread, &mark->markers[0].dead);
+}
+
 extern const struct orr_collector orr_collector_mark;
 const struct orr_collector orr_collector_mark = {
     .name = "mark",
@@ -484,4 +492,5 @@ const struct orr_collector orr_collector_mark = {
     .heap_init = heap_init,
     .heap_fini = heap_fini,
     .collect = collect,
+    .forked = forked,
 };

@@ -189,6 +189,14 @@ heap_fini(struct orr_heap *heap)
     orr_list_close(&subtract->stack);
 }
 
+static void
+forked(struct orr_thread *thread, bool abandoned)
+{
+    struct subtract *subtract = thread->heap->collector_private;
+    if (abandoned)
+        orr_garbage_forked(thread, &subtract->garbage);
+}
+
 extern const struct orr_collector orr_collector_subtract;
 const struct orr_collector orr_collector_subtract = {
     .name = "subtract",
@@ -201,4 +209,5 @@ const struct orr_collector orr_collector_subtract = {
     .heap_init = heap_init,
     .heap_fini = heap_fini,
     .collect = collect,
+    .forked = forked,
 };

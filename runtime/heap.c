@@ -4,6 +4,7 @@
 #include "runtime/cells.h"
 #include "runtime/collect.h"
 #include "runtime/collector.h"
+#include "runtime/finalize.h"
 #include "runtime/gc.h"
 #include "runtime/ledger.h"
 #include "runtime/local.h"
@@ -131,6 +132,7 @@ free_books(struct orr_heap *heap)
     orr_buffer_clear(&heap->immortals);
     orr_buffer_clear(&heap->parked);
     orr_ledger_destroy(heap->ledger);
+    orr_finalizes_close(heap);
     orr_gc_close(heap);
     orr_deallocate(heap->collector_private);
     orr_deallocate(heap->collector_settings);

@@ -52,6 +52,18 @@ note_what_it_has(const struct orr_type *type)
     orr_or_relaxed(&orr_types_have, has); /* relaxed: before its first object */
 }
 
+void
+orr_types_lock(void)
+{
+    orr_mutex_lock(&table_lock);
+}
+
+void
+orr_types_unlock(void)
+{
+    orr_mutex_unlock(&table_lock);
+}
+
 enum orr_status
 orr_type_register(const struct orr_type *type, struct orr_error *error)
 {

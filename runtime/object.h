@@ -197,6 +197,10 @@ extern struct orr_layout orr_layouts[ORR_TYPES_MAX]; /* written by registration,
 /* Gives the type its index (the same one when called again). ORR_OUT_OF_MEMORY when 65,535 exist. */
 enum orr_status orr_type_register(const struct orr_type *type, struct orr_error *error);
 
+/* Brackets a fork (fork.h): nobody registers meanwhile. */
+void orr_types_lock(void);
+void orr_types_unlock(void);
+
 /* What any registered type has: spares collectors a look at each object. */
 enum { ORR_TYPES_FINALIZE = 1, ORR_TYPES_DESTROY = 2, ORR_TYPES_LEGACY = 4 };
 extern _Atomic(uint32_t) orr_types_have;

@@ -1,4 +1,4 @@
-/* stop.h - what thread.c and safepoint.c share about stopping the world. */
+/* stop.h - what thread.c, safepoint.c and fork.c share about stopping the world and leaving it. */
 #ifndef ORR_RUNTIME_STOP_H
 #define ORR_RUNTIME_STOP_H
 
@@ -11,6 +11,9 @@ enum { ORR_PARK_NS = 2000000 };
 /* A ticket of someone who waits to attach or to come back while the world is stopped. */
 void orr_ticket_take(struct orr_heap *heap);
 void orr_ticket_return(struct orr_heap *heap);
+
+/* The thread leaves the registry: its counters join those of the gone. books_lock is held, or nobody else there. */
+void orr_counters_hand_over(struct orr_thread *thread);
 
 /* The thread has parked, blocked or answered: tells whoever waits for it. */
 void orr_arrival_note(struct orr_thread *thread);

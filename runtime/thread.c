@@ -142,8 +142,8 @@ add_counter(_Atomic(uint64_t) *sum, _Atomic(uint64_t) *part)
     orr_add_relaxed(sum, orr_load_relaxed(part)); /* relaxed: under books_lock */
 }
 
-static void
-hand_counters_over_locked(struct orr_thread *thread)
+void
+orr_counters_hand_over(struct orr_thread *thread)
 {
     struct orr_thread_counters *gone = &thread->heap->gone, *mine = &thread->counters;
     add_counter(&gone->allocated, &mine->allocated);
@@ -182,7 +182,7 @@ orr_thread_detach(struct orr_thread *thread)
     orr_buffer_append(&heap->orphans, &thread->candidates);
     orr_store_relaxed(&heap->orphan_count, heap->orphans.total); /* relaxed: an estimate */
     orr_mutex_lock(&heap->books_lock);
-    hand_counters_over_locked(thread);
+    orr_counters_hand_over(thread);
     unregister_locked(thread);
     orr_mutex_unlock(&heap->books_lock);
     orr_mutex_unlock(&heap->threads_lock);

@@ -17,6 +17,9 @@
  *      Under ORR_DEBUG_SAVEALL the members go to the garbage list instead of 6 and 7.
  *
  * 3 to 5 cost nothing where no member has a weak reference or a finalizer.
+ *
+ * At every safepoint from 3 on the list holds the members that are not freed, and says how far they are; so the
+ * child of a fork can take the set over (orr_garbage_forked).
  */
 #ifndef ORR_COLLECTORS_PARTS_GARBAGE_H
 #define ORR_COLLECTORS_PARTS_GARBAGE_H
@@ -61,6 +64,11 @@ bool orr_garbage_close(struct orr_thread *thread, struct orr_object_list *member
  * world stopped, it gives members that are reachable another colour. Null: by counts. */
 void orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, bool has_outside,
                       void (*prove)(struct orr_thread *thread), struct orr_collection *collection);
+
+/* In the child of a fork, world running, on the one thread that is left: ends what the collecting thread, which is
+ * gone, had begun. Before the second proof all members go back to the living, and a later collection finds them;
+ * after it their end is completed, and no destroy runs twice. */
+void orr_garbage_forked(struct orr_thread *thread, struct orr_object_list *members);
 
 /* Begins and ends a phase of a collection. */
 static inline void

@@ -17,6 +17,10 @@ struct orr_object_list {
     uintptr_t *items; /* objects; a collector may tag bits 0 to 2 */
     size_t count;
     size_t most; /* highest count since the last rest */
+    /* Of a set of garbage (garbage.c): how far its end has come, for the child of a fork. */
+    bool is_held;   /* one count on each member is ours */
+    bool is_final;  /* nothing can come back */
+    size_t destroyed; /* members whose destroy has begun, from the first on */
 };
 
 #define ORR_LIST_MOST ((size_t)1 << 31)
@@ -60,7 +64,8 @@ orr_list_rest(struct orr_object_list *list)
     size_t used = (list->count > list->most ? list->count : list->most) * sizeof(uintptr_t);
     if (used > ORR_LIST_KEPT)
         orr_pages_discard((char *)list->items + ORR_LIST_KEPT, used - ORR_LIST_KEPT);
-    list->count = list->most = 0;
+    list->count = list->most = list->destroyed = 0;
+    list->is_held = list->is_final = false;
 }
 
 #endif

@@ -40,6 +40,20 @@ work(void *argument)
     }
 }
 
+/* Starts threads until the team has `members`, the caller included. */
+static void
+recruit(struct orr_workers *team, uint32_t members)
+{
+    team->count = 1;
+    while (team->count < members) {
+        struct orr_worker_seat *seat = &team->seats[team->count];
+        *seat = (struct orr_worker_seat){.team = team, .member = team->count};
+        if (!orr_os_thread_start(&team->threads[team->count], work, seat, 0))
+            break; /* the system refuses: a smaller team does the same work */
+        team->count++;
+    }
+}
+
 void
 orr_workers_start(struct orr_workers *team, uint32_t helpers)
 {
@@ -48,14 +62,23 @@ orr_workers_start(struct orr_workers *team, uint32_t helpers)
         helpers = processors - 1;
     if (helpers > ORR_WORKERS_MAX - 1)
         helpers = ORR_WORKERS_MAX - 1;
-    team->count = 1;
-    while (team->count <= helpers) {
-        struct orr_worker_seat *seat = &team->seats[team->count];
-        *seat = (struct orr_worker_seat){.team = team, .member = team->count};
-        if (!orr_os_thread_start(&team->threads[team->count], work, seat, 0))
-            break; /* the system refuses: a smaller team does the same work */
-        team->count++;
-    }
+    recruit(team, helpers + 1);
+}
+
+void
+orr_workers_forked(struct orr_workers *team)
+{
+    team->is_gone = team->count > 1;
+}
+
+/* The new ones wait for the first job after 0. */
+static void
+recruit_again(struct orr_workers *team)
+{
+    orr_store_relaxed(&team->jobs, 0); /* relaxed, both: nobody is there yet */
+    orr_store_relaxed(&team->running, 0);
+    team->is_gone = false;
+    recruit(team, team->count);
 }
 
 static void
@@ -69,6 +92,8 @@ announce(struct orr_workers *team)
 void
 orr_workers_run(struct orr_workers *team, void (*job)(uint32_t, void *), void *argument)
 {
+    if (team->is_gone)
+        recruit_again(team);
     team->job = job;
     team->argument = argument;
     if (team->count > 1)
@@ -82,7 +107,7 @@ orr_workers_run(struct orr_workers *team, void (*job)(uint32_t, void *), void *a
 void
 orr_workers_stop(struct orr_workers *team)
 {
-    if (team->count <= 1)
+    if (team->count <= 1 || team->is_gone)
         return;
     orr_store_relaxed(&team->leaving, true); /* relaxed: ordered by jobs */
     announce(team);

@@ -21,6 +21,7 @@ struct orr_workers {
     _Atomic(uint32_t) jobs;       /* given so far; the caller */
     _Atomic(uint32_t) running;    /* members still at the present job */
     _Atomic(bool) leaving;        /* the team is dissolved */
+    bool is_gone;                 /* the threads did not come through a fork; the caller */
     void (*job)(uint32_t member, void *argument);
     void *argument;
     _Atomic(uint64_t) cpu_ns;     /* processor time of all members but the caller, so far */
@@ -34,6 +35,8 @@ struct orr_workers {
 /* Starts a team with `helpers` threads beside the caller (ORR_WORKERS_AUTO: one per further processor). */
 void orr_workers_start(struct orr_workers *team, uint32_t helpers);
 void orr_workers_stop(struct orr_workers *team);
+/* In the child of a fork: the threads are gone; the next job starts them again. */
+void orr_workers_forked(struct orr_workers *team);
 void orr_workers_run(struct orr_workers *team, void (*job)(uint32_t member, void *argument),
                      void *argument);
 
