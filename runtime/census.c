@@ -9,34 +9,46 @@
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-uint64_t
+struct orr_look
 orr_look_begin(struct orr_thread *thread)
 {
     orr_require(orr_load_relaxed(&thread->heap->world.stopper) != thread, /* relaxed: own doing */
                 "thread %u inspects the heap while it has stopped the world itself", thread->id);
     orr_poll(thread);
-    uint64_t start_ns = orr_clock_ns();
+    struct orr_look look = {.thread = thread, .start_ns = orr_clock_ns()};
     orr_world_stop(thread->heap, thread);
     orr_counts_settle(thread);
-    return start_ns;
+    for (struct orr_thread *other = thread->heap->threads; other; other = other->next)
+        look.has_finalizing |= other->finalizing != NULL;
+    return look;
 }
 
 void
-orr_look_end(struct orr_thread *thread, uint64_t start_ns)
+orr_look_end(const struct orr_look *look)
 {
-    orr_world_resume(thread->heap);
-    orr_pause_note(thread, ORR_PAUSE_STOP, start_ns);
+    orr_world_resume(look->thread->heap);
+    orr_pause_note(look->thread, ORR_PAUSE_STOP, look->start_ns);
+}
+
+bool
+orr_is_finalizing(const struct orr_heap *heap, const struct orr_object *object)
+{
+    for (const struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+        for (const struct orr_rites *rites = thread->finalizing; rites; rites = rites->outer)
+            if (rites->object == object)
+                return true;
+    return false;
 }
 
 enum orr_status
-orr_look_check(const struct orr_heap *heap, const char *verb, struct orr_error *error)
+orr_look_check(const struct orr_heap *heap, const char *consequence, struct orr_error *error)
 {
     if (heap->kind->is_walkable)
         return ORR_OK;
     return orr_fail(error, ORR_NOT_APPLICABLE,
                     "heap %s cannot enumerate its objects, so %s; choose a walkable heap, such as "
                     "blocks",
-                    heap->kind->name, verb);
+                    heap->kind->name, consequence);
 }
 
 /* --- edges ------------------------------------------------------------------------------------ */
@@ -104,17 +116,23 @@ orr_census_number(const struct orr_census *census, const struct orr_object *obje
 
 static_assert((uint32_t)(0u - 1) == ORR_CENSUS_NONE, "an empty place is no number");
 
+struct counting {
+    const struct orr_look *look;
+    uint64_t count;
+};
+
 static void
-count_object(struct orr_object *object, void *count)
+count_object(struct orr_object *object, void *argument)
 {
-    *(uint64_t *)count += !orr_is_claimed(object);
+    struct counting *counting = argument;
+    counting->count += !orr_is_hidden(counting->look, object);
 }
 
 static void
 number_object(struct orr_object *object, void *argument)
 {
     struct orr_census *census = argument;
-    if (orr_is_claimed(object))
+    if (orr_is_hidden(census->look, object))
         return;
     uint64_t place = place_of(census, object);
     census->objects[census->count] = object;
@@ -122,11 +140,13 @@ number_object(struct orr_object *object, void *argument)
 }
 
 bool
-orr_census_take(struct orr_census *census, struct orr_heap *heap)
+orr_census_take(struct orr_census *census, const struct orr_look *look)
 {
-    uint64_t count = 0, room = 64;
-    *census = (struct orr_census){.heap = heap};
-    heap->kind->walk(heap, 0, 1, count_object, &count);
+    struct orr_heap *heap = look->thread->heap;
+    struct counting counting = {.look = look};
+    *census = (struct orr_census){.look = look};
+    heap->kind->walk(heap, 0, 1, count_object, &counting);
+    uint64_t count = counting.count, room = 64;
     while (room < count + count / 2)
         room *= 2;
     census->mask = room - 1;
@@ -188,7 +208,7 @@ note_hold(struct orr_slot *slot, void *argument)
 static void
 note_roots(struct finding *finding)
 {
-    struct orr_heap *heap = finding->census->heap;
+    struct orr_heap *heap = finding->census->look->thread->heap;
     finding->hold = ORR_HOLD_ROOT;
     for (struct orr_root *root = heap->roots; root; root = root->next)
         note_hold(&root->slot, finding);
@@ -221,8 +241,9 @@ newest_local(const struct orr_thread *thread, const struct orr_object *object)
 }
 
 void
-orr_census_find_holds(struct orr_census *census, struct orr_thread *thread, struct orr_object *own)
+orr_census_find_holds(struct orr_census *census, struct orr_object *own)
 {
+    const struct orr_thread *thread = census->look->thread;
     for (uint32_t i = 0; i < census->count; i++) {
         struct orr_object *object = census->objects[i];
         census->hold[i] = orr_is_immortal(object) ? ORR_HOLD_IMMORTAL : ORR_NOT_HELD;
@@ -230,6 +251,6 @@ orr_census_find_holds(struct orr_census *census, struct orr_thread *thread, stru
     }
     struct finding finding = {.census = census, .own = own ? newest_local(thread, own) : NULL};
     note_roots(&finding);
-    if (census->heap->rc->counts)
+    if (thread->heap->rc->counts)
         note_counted(census, own);
 }

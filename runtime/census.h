@@ -23,23 +23,41 @@
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* Comes to a safepoint, stops the world and settles counts. Returns when that began, for the pause.
- * The caller has not stopped the world already (required). */
-uint64_t orr_look_begin(struct orr_thread *thread);
-/* Lets the world run, and notes the pause of the calling thread. */
-void orr_look_end(struct orr_thread *thread, uint64_t start_ns);
+/* A look at the heap, from the stop of the world to its going on. */
+struct orr_look {
+    struct orr_thread *thread;
+    uint64_t start_ns;
+    bool
+        has_finalizing; /* some thread runs the finalizer of an object that its last release killed */
+};
 
-/* ORR_OK, or ORR_NOT_APPLICABLE: the heap cannot be walked, so it cannot be `verb`. */
-enum orr_status orr_look_check(const struct orr_heap *heap, const char *verb,
+/* Comes to a safepoint, stops the world and settles counts. The caller has not stopped the world
+ * already (required). */
+struct orr_look orr_look_begin(struct orr_thread *thread);
+/* Lets the world run, and notes the pause of the calling thread. */
+void orr_look_end(const struct orr_look *look);
+
+/* ORR_OK, or ORR_NOT_APPLICABLE: the heap cannot be walked, so `consequence`. */
+enum orr_status orr_look_check(const struct orr_heap *heap, const char *consequence,
                                struct orr_error *error);
 
-/* Whether the object is dying, or garbage between proof and freeing: no inspection shows it.
- * World stopped. */
+bool orr_is_finalizing(const struct orr_heap *heap, const struct orr_object *object);
+
+/* Whether the object is dying, or garbage between proof and freeing. World stopped. */
 static inline bool
 orr_is_claimed(const struct orr_object *object)
 {
     return orr_is_corpse(object) ||
            orr_load_relaxed(&object->colour) == ORR_COLOUR_GARBAGE; /* relaxed: stopped */
+}
+
+/* Whether inspection passes the object over: it is claimed, or under its finalizer after its last
+ * release, so that what a finalizer sees does not depend on how its object died. */
+static inline bool
+orr_is_hidden(const struct orr_look *look, const struct orr_object *object)
+{
+    return orr_is_claimed(object) || (__builtin_expect(look->has_finalizing, 0) &&
+                                      orr_is_finalizing(look->thread->heap, object));
 }
 
 /* Calls visit for each reference of the object that is not null, with the number of its slot: of an
@@ -57,7 +75,7 @@ void orr_edges_visit(struct orr_object *object,
 enum { ORR_NOT_HELD = 0xff }; /* in `hold` */
 
 struct orr_census {
-    struct orr_heap *heap;
+    const struct orr_look *look;
     uint32_t count;              /* objects */
     struct orr_object **objects; /* by number: the order of the heap's walk */
     uint32_t *references;        /* edges found to each object, once holds are found */
@@ -68,15 +86,14 @@ struct orr_census {
 
 /* Numbers all living objects. False: no memory; then there is nothing to end. The heap can be
  * walked. */
-bool orr_census_take(struct orr_census *census, struct orr_heap *heap);
+bool orr_census_take(struct orr_census *census, const struct orr_look *look);
 void orr_census_end(struct orr_census *census);
 
 /* The object's number, or ORR_CENSUS_NONE for what is claimed or no object. */
 uint32_t orr_census_number(const struct orr_census *census, const struct orr_object *object);
 
-/* Fills references and hold. One reference to `own`, which may be null, is `thread`'s and does not
- * count: the newest of its linked locals that names it, and one of the counted. */
-void orr_census_find_holds(struct orr_census *census, struct orr_thread *thread,
-                           struct orr_object *own);
+/* Fills references and hold. One reference to `own`, which may be null, is the looking thread's and
+ * does not count: the newest of its linked locals that names it, and one of the counted. */
+void orr_census_find_holds(struct orr_census *census, struct orr_object *own);
 
 #endif

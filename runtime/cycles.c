@@ -336,7 +336,6 @@ find_hanging(struct cycles *cycles)
 static void
 fini(struct cycles *cycles)
 {
-    orr_census_end(&cycles->census);
     orr_cycle_kinds_fini(&cycles->kinds);
     orr_deallocate(cycles->dead);
     orr_deallocate(cycles->first_edge);
@@ -355,14 +354,15 @@ look(struct orr_thread *thread, struct cycles *cycles)
 {
     if (!orr_cycle_kinds_init(&cycles->kinds))
         return false;
-    uint64_t start_ns = orr_look_begin(thread);
-    bool has_memory = orr_census_take(&cycles->census, thread->heap);
+    struct orr_look at = orr_look_begin(thread);
+    bool has_memory = orr_census_take(&cycles->census, &at);
     if (has_memory) {
-        orr_census_find_holds(&cycles->census, thread, NULL);
+        orr_census_find_holds(&cycles->census, NULL);
         has_memory = find_living(&cycles->census) && list_dead(cycles) && copy_edges(cycles) &&
                      find_components(cycles) && find_kinds(cycles) && find_hanging(cycles);
     }
-    orr_look_end(thread, start_ns);
+    orr_census_end(&cycles->census);
+    orr_look_end(&at);
     return has_memory;
 }
 

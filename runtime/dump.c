@@ -136,11 +136,11 @@ make_room(struct dump *dump)
 
 /* World stopped. False: no memory. */
 static bool
-copy_heap(struct orr_thread *thread, struct dump *dump)
+copy_heap(const struct orr_look *look, struct dump *dump)
 {
-    if (!orr_census_take(&dump->census, thread->heap))
+    if (!orr_census_take(&dump->census, look))
         return false;
-    orr_census_find_holds(&dump->census, thread, NULL);
+    orr_census_find_holds(&dump->census, NULL);
     bool has_memory = make_room(dump) && number_types(dump) && copy_edges(dump);
     if (has_memory)
         copy_roots(dump);
@@ -156,9 +156,9 @@ orr_heap_dump(struct orr_thread *thread, const char *path, struct orr_error *err
     if (status != ORR_OK)
         return status;
     struct dump dump = {0};
-    uint64_t start_ns = orr_look_begin(thread);
-    bool has_memory = copy_heap(thread, &dump);
-    orr_look_end(thread, start_ns);
+    struct orr_look look = orr_look_begin(thread);
+    bool has_memory = copy_heap(&look, &dump);
+    orr_look_end(&look);
     if (!has_memory)
         status = orr_fail(error, ORR_OUT_OF_MEMORY, "%s: no memory for a copy of the heap's graph",
                           orr_path_tail(path));

@@ -38,6 +38,7 @@ orr_is_frozen(const struct orr_object *object)
 /* --- gathering -------------------------------------------------------------------------------- */
 
 struct gathering {
+    struct orr_look look;
     struct orr_buffer found;
     bool no_memory;
     int colour;                 /* objects: of these alone; negative: of all */
@@ -68,14 +69,14 @@ fill(uintptr_t *entry, void *argument)
 
 /* Makes what was gathered a list for the program, and the world run. */
 static enum orr_status
-hand_over(struct orr_thread *thread, uint64_t start_ns, struct gathering *gathering,
-          struct orr_object ***list, uint64_t *count, struct orr_error *error)
+hand_over(struct gathering *gathering, struct orr_object ***list, uint64_t *count,
+          struct orr_error *error)
 {
-    struct filling filling = {.thread = thread};
+    struct filling filling = {.thread = gathering->look.thread};
     uint64_t total = gathering->found.total;
     bool has_memory = !gathering->no_memory;
     if (has_memory && total > 0) {
-        filling.list = orr_bundle_new(thread->heap, total, sizeof **list);
+        filling.list = orr_bundle_new(filling.thread->heap, total, sizeof **list);
         has_memory = filling.list != NULL;
     }
     if (has_memory) {
@@ -84,7 +85,7 @@ hand_over(struct orr_thread *thread, uint64_t start_ns, struct gathering *gather
         *count = total;
     }
     orr_buffer_clear(&gathering->found);
-    orr_look_end(thread, start_ns);
+    orr_look_end(&gathering->look);
     return has_memory ? ORR_OK
                       : orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a list of objects");
 }
@@ -96,7 +97,7 @@ gather_tracked(struct orr_object *object, void *argument)
 {
     struct gathering *gathering = argument;
     int colour = orr_load_relaxed(&object->colour); /* relaxed: stopped */
-    if (!orr_is_claimed(object) && orr_is_tracked(object) &&
+    if (!orr_is_hidden(&gathering->look, object) && orr_is_tracked(object) &&
         (gathering->colour < 0 || colour == gathering->colour))
         gather(gathering, object);
 }
@@ -114,9 +115,9 @@ orr_objects(struct orr_thread *thread, int generation, struct orr_object ***list
     if (status != ORR_OK)
         return status;
     struct gathering gathering = {.colour = heap->collector->generational ? generation : -1};
-    uint64_t start_ns = orr_look_begin(thread);
+    gathering.look = orr_look_begin(thread);
     heap->kind->walk(heap, 0, 1, gather_tracked, &gathering);
-    return hand_over(thread, start_ns, &gathering, list, count, error);
+    return hand_over(&gathering, list, count, error);
 }
 
 void
@@ -139,7 +140,7 @@ static void
 gather_referrer(struct orr_object *object, void *argument)
 {
     struct gathering *gathering = argument;
-    if (orr_is_claimed(object))
+    if (orr_is_hidden(&gathering->look, object))
         return;
     gathering->refers = false;
     orr_object_trace(object, orr_layout_of(object), compare_slot, gathering);
@@ -156,9 +157,9 @@ orr_referrers(struct orr_thread *thread, struct orr_object *object, struct orr_o
     if (status != ORR_OK)
         return status;
     struct gathering gathering = {.subject = object};
-    uint64_t start_ns = orr_look_begin(thread);
+    gathering.look = orr_look_begin(thread);
     heap->kind->walk(heap, 0, 1, gather_referrer, &gathering);
-    return hand_over(thread, start_ns, &gathering, list, count, error);
+    return hand_over(&gathering, list, count, error);
 }
 
 static void
@@ -175,18 +176,19 @@ orr_referents(struct orr_thread *thread, struct orr_object *object, struct orr_o
               uint64_t *count, struct orr_error *error)
 {
     struct gathering gathering = {.subject = object};
-    uint64_t start_ns = orr_look_begin(thread);
+    gathering.look = orr_look_begin(thread);
     /* Of garbage that is no corpse the caller can only be a finalizer: what it makes reachable is
      * proved alive by the second proof, so its neighbours can be handed out. */
     gathering.shows_garbage = orr_is_claimed(object) && !orr_is_corpse(object);
     if (orr_is_tracked(object))
         orr_object_trace(object, orr_layout_of(object), gather_referent, &gathering);
-    return hand_over(thread, start_ns, &gathering, list, count, error);
+    return hand_over(&gathering, list, count, error);
 }
 
 /* --- everything ------------------------------------------------------------------------------- */
 
 struct tour {
+    struct orr_look look;
     bool (*visit)(struct orr_object *object, void *argument);
     void *argument;
     bool is_over;
@@ -196,7 +198,7 @@ static void
 show(struct orr_object *object, void *argument)
 {
     struct tour *tour = argument;
-    if (!tour->is_over && !orr_is_claimed(object))
+    if (!tour->is_over && !orr_is_hidden(&tour->look, object))
         tour->is_over = !tour->visit(object, tour->argument);
 }
 
@@ -209,20 +211,25 @@ orr_visit_all(struct orr_thread *thread, bool (*visit)(struct orr_object *object
     enum orr_status status = orr_look_check(heap, "they cannot be visited", error);
     if (status != ORR_OK)
         return status;
-    uint64_t start_ns = orr_look_begin(thread);
+    tour.look = orr_look_begin(thread);
     heap->kind->walk(heap, 0, 1, show, &tour);
-    orr_look_end(thread, start_ns);
+    orr_look_end(&tour.look);
     return ORR_OK;
 }
 
 /* --- by type ---------------------------------------------------------------------------------- */
 
+struct type_table {
+    struct orr_look look;
+    struct orr_type_row *rows; /* by type index */
+};
+
 static void
 count_type(struct orr_object *object, void *argument)
 {
-    struct orr_type_row *row =
-        (struct orr_type_row *)argument + orr_load_relaxed(&object->type); /* relaxed: stopped */
-    if (orr_is_claimed(object))
+    struct type_table *table = argument;
+    struct orr_type_row *row = &table->rows[orr_load_relaxed(&object->type)]; /* relaxed: stopped */
+    if (orr_is_hidden(&table->look, object))
         return;
     row->type = orr_type_of(object);
     row->objects++;
@@ -246,18 +253,18 @@ orr_type_histogram(struct orr_thread *thread, struct orr_type_row **rows, uint64
     enum orr_status status = orr_look_check(heap, "they cannot be counted", error);
     if (status != ORR_OK)
         return status;
-    struct orr_type_row *table = orr_allocate(ORR_TYPES_MAX * sizeof *table);
-    if (!table)
+    struct type_table table = {.rows = orr_allocate(ORR_TYPES_MAX * sizeof *table.rows)};
+    if (!table.rows)
         return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory for a table of types");
-    uint64_t start_ns = orr_look_begin(thread);
-    heap->kind->walk(heap, 0, 1, count_type, table);
-    orr_look_end(thread, start_ns);
-    *rows = table;
+    table.look = orr_look_begin(thread);
+    heap->kind->walk(heap, 0, 1, count_type, &table);
+    orr_look_end(&table.look);
+    *rows = table.rows;
     *count = 0;
     for (uint32_t i = 0; i < ORR_TYPES_MAX; i++)
-        if (table[i].type)
-            table[(*count)++] = table[i];
-    qsort(table, *count, sizeof *table, compare_rows);
+        if (table.rows[i].type)
+            table.rows[(*count)++] = table.rows[i];
+    qsort(table.rows, *count, sizeof *table.rows, compare_rows);
     return ORR_OK;
 }
 

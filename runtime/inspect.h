@@ -3,8 +3,8 @@
  * Each function stops the world for as long as it looks, and returns counted references, which the
  * caller releases by the function named beside it. They are safe at any time, also in finalizers
  * and callbacks, on any thread: what a collection that is under way has claimed (garbage between
- * proof and freeing, the dying) is passed over, and nothing of the collector's own state is touched
- * (CPython issue 125859 is the other way). Rules 23 to 30, 65.
+ * proof and freeing), what runs its finalizer, and the dying are passed over, and nothing of the
+ * collector's own state is touched (CPython issue 125859 is the other way). Rules 23 to 30, 65.
  *
  *     struct orr_object **list;
  *     uint64_t count;

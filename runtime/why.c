@@ -120,19 +120,19 @@ make_path(struct orr_thread *thread, const struct search *search, enum orr_hold 
 }
 
 static bool
-look(struct orr_thread *thread, struct orr_object *object, enum orr_hold *hold,
-     struct orr_path_step **steps, uint64_t *count)
+search_stopped(const struct orr_look *look, struct orr_object *object, enum orr_hold *hold,
+               struct orr_path_step **steps, uint64_t *count)
 {
     struct search search = {0};
-    bool has_memory = orr_census_take(&search.census, thread->heap) && make_room(&search);
+    bool has_memory = orr_census_take(&search.census, look) && make_room(&search);
     bool has_path = false;
     if (has_memory) {
-        orr_census_find_holds(&search.census, thread, object);
+        orr_census_find_holds(&search.census, object);
         search.target = orr_census_number(&search.census, object);
         has_path = search.target != ORR_CENSUS_NONE && search_all(&search);
     }
     if (has_path)
-        has_memory = make_path(thread, &search, hold, steps, count);
+        has_memory = make_path(look->thread, &search, hold, steps, count);
     else if (has_memory) {
         *steps = NULL;
         *count = 0;
@@ -151,9 +151,9 @@ orr_why_alive(struct orr_thread *thread, struct orr_object *object, enum orr_hol
     enum orr_status status = orr_look_check(thread->heap, "paths cannot be found", error);
     if (status != ORR_OK)
         return status;
-    uint64_t start_ns = orr_look_begin(thread);
-    bool has_memory = look(thread, object, hold, steps, count);
-    orr_look_end(thread, start_ns);
+    struct orr_look look = orr_look_begin(thread);
+    bool has_memory = search_stopped(&look, object, hold, steps, count);
+    orr_look_end(&look);
     return has_memory ? ORR_OK : orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to find a path");
 }
 
