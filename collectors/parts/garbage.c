@@ -232,8 +232,13 @@ let_living_go(struct orr_thread *thread, struct orr_object_list *members,
         members->items[dead++] = member;
     }
     collection->resurrected += members->count - dead;
-    while (members->count > dead)
-        orr_drop(thread, orr_list_object(members, --members->count));
+    while (members->count > dead) {
+        struct orr_object *object = orr_list_object(members, members->count - 1);
+        if (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) /* relaxed: we hold it */
+            orr_ephemerons_reap(thread, object);
+        members->count--;
+        orr_drop(thread, object);
+    }
 }
 
 static void
