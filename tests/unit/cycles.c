@@ -437,8 +437,8 @@ print(struct scene *scene)
     scene_release(scene, node);
     scene_release(scene, array);
     expect_text(scene,
-                (const char *const[]){"11 objects, ", " bytes of garbage\n", "88 %",
-                                      "node through node.1\n", "12 %", "<->", "through ", NULL});
+                (const char *const[]){"11 objects, ", " bytes of garbage\n", "84 %",
+                                      "node through node.1\n", "16 %", "<->", "through ", NULL});
     clean(scene);
 }
 
