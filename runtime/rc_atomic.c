@@ -16,7 +16,7 @@
 #include "runtime/cascade.h"
 
 /* The count is zero by our own decrement. True: the object died and is marked. */
-static bool
+static __attribute__((noinline)) bool
 die_of_zero(struct orr_thread *thread, struct orr_object *object, bool claimed)
 {
     /* sync:last-release  acquire: what every earlier holder wrote */
@@ -35,7 +35,7 @@ die_of_zero(struct orr_thread *thread, struct orr_object *object, bool claimed)
 }
 
 /* Decrement and claim in one step. True: died and marked. */
-static bool
+static __attribute__((noinline)) bool
 drop_unclaimed(struct orr_thread *thread, struct orr_object *object)
 {
     bool has_room = orr_candidate_room(thread);
@@ -88,7 +88,8 @@ drop_quickly(struct orr_thread *thread, struct orr_object *object)
     return orr_cas_weak_release(&object->count, &count, count - 1) ? LIVED : UNDECIDED;
 }
 
-static inline bool
+/* always_inline: it is the whole way of an object that is held once, and nothing but calls on all others. */
+static inline __attribute__((always_inline)) bool
 drop(struct orr_thread *thread, struct orr_object *object)
 {
     /* sync:last-release  acquire: if ours is the only reference, what every earlier holder wrote. Otherwise
