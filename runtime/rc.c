@@ -139,12 +139,23 @@ orr_finalize(struct orr_thread *thread, struct orr_object *object)
     orr_pause_note(thread, ORR_PAUSE_FINALIZER, start_ns);
 }
 
+/* A collection has met the dead newborn before its finalizer could run, and let it go: as nobody names it any
+ * more, it must not live again as one who is named. */
+static void
+age_unnamed(struct orr_thread *thread, struct orr_object *object, uint8_t flags)
+{
+    if (thread->heap->wants_newborns && !(flags & ORR_FLAG_HELD_LOCAL) &&
+        orr_may_be_claimed(thread, object))
+        orr_store_relaxed(&object->colour, (uint8_t)(thread->claimable + 1)); /* relaxed: ours alone */
+}
+
 bool
 orr_finalize_dead(struct orr_thread *thread, struct orr_object *object)
 {
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: ours alone */
     if (!orr_type_of(object)->finalize || (flags & ORR_FLAG_FINALIZED))
         return false;
+    age_unnamed(thread, object, flags);
     thread->heap->rc->revive(thread, object);
     if (flags & ORR_FLAG_PUBLISHED)
         orr_weak_resume(thread, object);
