@@ -408,6 +408,16 @@ RULE(56, "an old object that young garbage takes along has its callback and fina
 
 enum { FAN = 40, SLICE = 3 };
 
+/* A slice at each poll; others, who stop the world meanwhile, may have taken some over. */
+static void
+await_deaths(struct orr_thread *thread, struct scene *scene)
+{
+    while (scene_count(scene, DESTROYED) < FAN) {
+        orr_poll_slow(thread);
+        orr_yield();
+    }
+}
+
 /* All of the array's children lose their last reference at once, and are freed a few at a time. */
 static void
 delay_a_fan(struct orr_thread *thread, const struct orr_type *type)
@@ -425,8 +435,7 @@ delay_a_fan(struct orr_thread *thread, const struct orr_type *type)
     RULE_CHECK(scene_count(scene, DESTROYED) < FAN / 2); /* or nothing was delayed */
     for (uint32_t i = 0; i < FAN; i++)
         RULE_CHECK(scene_weak_is_null(thread, scene, i));
-    for (uint32_t i = 0; i < FAN && scene_count(scene, DESTROYED) < FAN; i++)
-        orr_poll_slow(thread);
+    await_deaths(thread, scene);
     for (uint32_t i = 0; i < FAN; i++) {
         RULE_EQUAL(scene_times(scene, DESTROYED, i), 1);
         RULE_EQUAL(scene_times(scene, CALLED, i), i % 2);
@@ -458,8 +467,7 @@ delay_a_chain(struct orr_thread *thread)
         orr_poll_slow(thread);
         RULE_EQUAL(scene_times(scene, FINALIZED, i), 0); /* we hold it */
     }
-    for (uint32_t i = 0; i < FAN && scene_count(scene, DESTROYED) < FAN; i++)
-        orr_poll_slow(thread);
+    await_deaths(thread, scene);
     for (uint32_t i = 0; i < FAN; i++) {
         RULE_EQUAL(scene_times(scene, FINALIZED, i), 1);
         RULE_EQUAL(scene_times(scene, DESTROYED, i), 1);
