@@ -78,7 +78,7 @@ orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
     /* relaxed, all: own words, or written on our behalf while we stood still */
     if (__builtin_expect(orr_load_relaxed(&cell->owner) != thread->id, 0))
         return orr_weak_upgrade(thread, cell);
-    struct orr_object *object = (struct orr_object *)orr_load_relaxed(&cell->referent.word);
+    struct orr_object *object = orr_slot_peek(&cell->referent); /* another thread may have it locked */
     orr_store_relaxed(&object->count, orr_load_relaxed(&object->count) + 1);
     return object;
 }

@@ -244,18 +244,23 @@ enter(struct orr_weak *weak, struct orr_weak_cell *cell)
     cell->weaks = weak;
 }
 
-/* Lock held. */
+/* The cell of those that have left theirs: garbage that a finalizer resurrects (rule 47). */
+static struct orr_weak_cell nothing;
+
+/* Lock held; nobody upgrades the weak reference, for nobody can reach it. */
 static void
 leave(struct orr_weak *weak)
 {
+    struct orr_weak_cell *cell = weak->cell;
     if (!weak->link)
         return;
     *weak->link = weak->next;
     if (weak->next)
         weak->next->link = weak->link;
     weak->link = NULL;
-    if (!weak->cell->weaks)
-        orr_weak_cell_settle(weak->cell);
+    weak->cell = &nothing;
+    if (!cell->weaks)
+        orr_weak_cell_settle(cell);
 }
 
 static void
@@ -466,6 +471,14 @@ orr_weak_end(struct orr_object *object)
         orr_ephemerons_forget(cell);
         orr_weak_cell_settle(cell);
     }
+    /* Weak references that its last callbacks have made: their own callbacks come too late. */
+    for (unsigned kind = ORR_WEAK_CELL; kind <= ORR_WEAK_CELL_LATE; kind++)
+        if ((cell = find(object, kind))) {
+            set_referent(cell, 0);
+            orr_store_relaxed(&cell->owner, 0); /* relaxed: as in clear_cell */
+            take_out(cell);
+            dispose(cell);
+        }
     orr_weaks_unlock();
 }
 

@@ -63,7 +63,7 @@ struct orr_weak_cell {
 struct orr_weak {
     struct orr_object header;
     struct orr_slot context;          /* counted; for the callback's use; may be null */
-    struct orr_weak_cell *cell;       /* constant while it lives */
+    struct orr_weak_cell *cell;       /* constant until it dies, or lies in garbage */
     struct orr_weak *next, **link;    /* in the cell; link null: in none */
     orr_weak_callback *callback;
     void *argument;
