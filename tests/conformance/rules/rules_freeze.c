@@ -49,6 +49,8 @@ RULE(27, "freezing moves every reachable tracked object to the permanent set, an
     RULE_EQUAL(orr_load_relaxed(&rule_tolls.finalized), /* relaxed: all have gone */
                rule_found(rule, 2 * rule->threads));
     rule_crew(rule, expect_frozen, rule);
+    RULE_EQUAL(rule_collect(rule),
+               ORR_COUNTED ? 0 : rule->threads); /* what came later, and is gone */
 
     orr_gc_unfreeze(thread);
     RULE_EQUAL(orr_gc_freeze_count(thread), 0);

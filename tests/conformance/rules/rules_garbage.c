@@ -121,6 +121,10 @@ RULE(20, "once a kept cycle is broken by hand and taken off the list, it is free
          "its finalizers run")
 {
     rule_needs_collector(rule);
+    if (!ORR_COUNTED)
+        rule_not_applicable(rule,
+                            "without counts a collection finds all that is dead, and cannot tell "
+                            "a legacy finalizer beside a cycle from one on it");
     collect_legacy_cycles(rule);
     clear_garbage_by_breaking(rule);
     rule_settle(rule);
