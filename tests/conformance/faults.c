@@ -5,6 +5,8 @@
 
 struct stage stage;
 void (*stage_prepare)(struct orr_heap_options *options);
+static void be_an_extra(struct orr_thread *thread);
+void (*stage_extra)(struct orr_thread *thread) = be_an_extra;
 
 /* --- creatures ---------------------------------------------------------------------------------------- */
 
@@ -369,7 +371,7 @@ perform(const struct orr_heap_options *options)
                 continue;
             open_stage(options, (enum way)way, threads);
             for (uint32_t i = 1; i < threads; i++)
-                helper_start(&extras[i - 1], be_an_extra);
+                helper_start(&extras[i - 1], stage_extra);
             programme.story();
             stage_announce(&stage.is_over);
             for (uint32_t i = 1; i < threads; i++)
@@ -379,8 +381,8 @@ perform(const struct orr_heap_options *options)
 }
 
 void
-stage_each_of(const struct orr_collector *collector, void (*story)(void), bool by_release,
-              bool by_collection, uint32_t threads)
+stage_each(const struct orr_collector *collector, void (*story)(void), bool by_release,
+           bool by_collection, uint32_t threads)
 {
     programme.collector = collector;
     programme.story = story;
@@ -390,10 +392,4 @@ stage_each_of(const struct orr_collector *collector, void (*story)(void), bool b
     if (!by_release && !is_complete(collector))
         cr_skip_test("not applicable: %s leaves cycles alone", collector->name);
     for_each_heap(collector, threads ? threads : 1, perform);
-}
-
-void
-stage_each(const struct orr_collector *collector, void (*story)(void))
-{
-    stage_each_of(collector, story, true, true, 0);
 }

@@ -56,12 +56,20 @@ extern const struct orr_type mourner_type;        /* three references; destroy a
 
 /* Changes the options of the heaps to come; null at first. */
 extern void (*stage_prepare)(struct orr_heap_options *options);
+/* What the extras do until stage.is_over, attached; at first: allocate, drop, make weak references, collect. */
+extern void (*stage_extra)(struct orr_thread *thread);
 
-/* Tells the story on every heap, with every number of threads, in each way. */
-void stage_each(const struct orr_collector *collector, void (*story)(void));
-/* The same, for stories that need one way, or one number of threads (`threads` 0: both). */
-void stage_each_of(const struct orr_collector *collector, void (*story)(void), bool by_release,
-                   bool by_collection, uint32_t threads);
+/* Tells the story on every heap, in the ways and with the number of threads (0: both numbers) that it is for. */
+void stage_each(const struct orr_collector *collector, void (*story)(void), bool by_release,
+                bool by_collection, uint32_t threads);
+
+enum { BOTH = 0, ALONE = 1, CROWDED = 1 + EXTRAS };
+/* A test of one story under one collector. */
+#define CASE(name, collector, story, by_release, by_collection, threads)                           \
+    Test(name, collector)                                                                          \
+    {                                                                                              \
+        stage_each(orr_collector_find(#collector), story, by_release, by_collection, threads);     \
+    }
 
 /* --- creatures ---------------------------------------------------------------------------------------- */
 

@@ -810,16 +810,6 @@ f18_two_cycles(void)
 
 /* --- the cases -------------------------------------------------------------------------------------------------------------- */
 
-#define ALONE 1
-#define CROWDED (1 + EXTRAS)
-#define BOTH 0
-
-#define CASE(name, collector, story, by_release, by_collection, threads)                           \
-    Test(name, collector)                                                                          \
-    {                                                                                              \
-        stage_each_of(orr_collector_find(#collector), story, by_release, by_collection, threads);  \
-    }
-
 #define COLLECTOR(collector, summary)                                                              \
     CASE(f1_resurrects_itself, collector, f1_itself, true, true, BOTH)                             \
     CASE(f1_resurrects_a_neighbour, collector, f1_neighbour, true, true, BOTH)                     \
@@ -850,12 +840,12 @@ f18_two_cycles(void)
     Test(f3_meets_the_heap_limit, collector)                                                       \
     {                                                                                              \
         stage_prepare = limit_heap;                                                                \
-        stage_each_of(orr_collector_find(#collector), f3_limit, true, true, ALONE);                \
+        stage_each(orr_collector_find(#collector), f3_limit, true, true, ALONE);                   \
     }                                                                                              \
     Test(f15_takes_linear_time, collector)                                                         \
     {                                                                                              \
         stage_prepare = forget_books;                                                              \
-        stage_each_of(orr_collector_find(#collector), f15_time, true, true, ALONE);                \
+        stage_each(orr_collector_find(#collector), f15_time, true, true, ALONE);                   \
     }
 #include "collectors/list.def"
 #undef COLLECTOR
