@@ -7,7 +7,8 @@
  *                           value hangs from the key, as if it were one more field of it (orr_object_trace), so
  *                           trial, subtraction and marking alike see a cycle through the entry as a cycle of
  *                           the key's. An entry ends when its key or its map dies. (A map that is reachable
- *                           only through its own value lives as long as that entry's key.)
+ *                           only through its own value lives as long as that entry's key. Where nothing is
+ *                           counted, a value that outlives its map dies in the collection after the map's.)
  *   weak values             an entry's key is a number of the program's (a hash, an id); the value is held
  *                           weakly. The entry ends when its value dies, unless the key has got another value
  *                           meanwhile (rule 60).
