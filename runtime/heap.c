@@ -269,6 +269,29 @@ orr_immortalise(struct orr_thread *thread, struct orr_object *object)
     return true;
 }
 
+struct orr_root *
+orr_pin(struct orr_thread *thread, struct orr_object *object)
+{
+    struct orr_heap *heap = thread->heap;
+    struct orr_root *pin = orr_allocate(sizeof *pin);
+    if (!pin)
+        return NULL;
+    orr_root_add(heap, pin);
+    heap->rc->retain(thread, object);
+    orr_slot_put(&pin->slot, object);
+    return pin;
+}
+
+void
+orr_unpin(struct orr_thread *thread, struct orr_root *pin)
+{
+    struct orr_object *object = orr_slot_peek(&pin->slot);
+    orr_slot_put(&pin->slot, NULL);
+    orr_root_remove(thread->heap, pin);
+    orr_deallocate(pin);
+    thread->heap->rc->release(thread, object);
+}
+
 /* --- books ----------------------------------------------------------------------------------------- */
 
 static void

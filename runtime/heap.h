@@ -209,8 +209,16 @@ void orr_root_add(struct orr_heap *heap, struct orr_root *root);
 void orr_root_remove(struct orr_heap *heap, struct orr_root *root);
 
 /* Makes the object live as long as the heap: it is a root, and counts on it no longer matter. One-way. The
- * caller holds it, and under biased counting owns it or finds it merged. False: no memory, nothing done. */
+ * caller holds it, and under biased counting owns it or finds it merged. False: no memory, nothing done. Effect on
+ * an object in a merge queue: it stays there until the queue is drained, which forgets the entry (CPython issue
+ * 152276 is the other way); in a candidate buffer: the claim ends with the next collection, which looks no further. */
 bool orr_immortalise(struct orr_thread *thread, struct orr_object *object);
+
+/* Keeps the object alive, and where it is, until the pin is taken away: for references that lie where no collector
+ * looks, as in a foreign library. A pin is a root with a reference of its own; pins nest. Any attached, running thread may
+ * unpin. The caller holds the object; a mutable state of it (queued, claimed, frozen) is not touched. Null: no memory. */
+struct orr_root *orr_pin(struct orr_thread *thread, struct orr_object *object);
+void orr_unpin(struct orr_thread *thread, struct orr_root *pin);
 
 /* The sum of all threads' counters, present and gone. Exact at quiescence, else a moment's picture. */
 struct orr_heap_totals {

@@ -70,8 +70,9 @@ orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
 static inline bool
 orr_rc_is_unique(const struct orr_thread *thread, const struct orr_object *object)
 {
-    (void)thread; /* relaxed: one thread */
-    return (orr_load_relaxed(&object->count) & ORR_COUNT_MASK) == 1;
+    (void)thread; /* relaxed, both: one thread. Published: as under the other strategies */
+    return (orr_load_relaxed(&object->count) & ORR_COUNT_MASK) == 1 &&
+           !(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED);
 }
 
 #endif
