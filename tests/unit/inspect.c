@@ -379,7 +379,7 @@ Test(inspect, a_heap_that_cannot_be_walked_shows_referents_and_nothing_else)
     struct orr_path_step *steps;
     enum orr_hold hold;
     uint64_t count;
-    scene_open(&scene, "biased", "trial", "mimalloc");
+    scene_open(&scene, "biased", "none", "mimalloc");
     struct orr_object *node = scene_root(&scene, 0, scene_new(&scene, &node_type));
     struct orr_error e = {.message = ""};
     struct visits visits = {.most = UINT64_MAX};
@@ -394,6 +394,7 @@ Test(inspect, a_heap_that_cannot_be_walked_shows_referents_and_nothing_else)
     cr_assert_eq(visits.objects, 0);
     scene_refer(&scene, node, 0, node);
     expect_referents(&scene, node, 1, (struct orr_object *[]){node});
+    scene_refer(&scene, node, 0, NULL);
     scene_close(&scene);
 }
 
