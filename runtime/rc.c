@@ -109,6 +109,8 @@ orr_candidate_unclaim(struct orr_thread *thread, uintptr_t entry)
     }
     flags &= (uint8_t) ~(shared ? ORR_FLAG_HELD_SHARED : ORR_FLAG_HELD_LOCAL);
     orr_store_relaxed(&object->flags, flags);
+    if (!claims) /* no entry names it, should a finalizer that is still to run bring it back */
+        orr_store_relaxed(&object->colour, (uint8_t)(thread->claimable + 1));
     if ((flags & ORR_FLAG_SHELL) && !(flags & (ORR_FLAG_HELD_LOCAL | ORR_FLAG_HELD_SHARED)))
         orr_cell_release(thread, object); /* a dying one's cell goes when it has been buried */
     return NULL;
@@ -214,8 +216,8 @@ orr_postpone(struct orr_thread *thread, struct orr_object *object)
     return true;
 }
 
-void
-orr_cascade_all(struct orr_thread *thread, uint64_t slice)
+static void
+take_postponed(struct orr_thread *thread)
 {
     while (thread->postponed) {
         struct orr_object *object = thread->postponed;
@@ -223,7 +225,16 @@ orr_cascade_all(struct orr_thread *thread, uint64_t slice)
         orr_store_relaxed(&object->counts, (uint64_t)thread->dead); /* relaxed: ours alone */
         thread->dead = object;
     }
-    thread->heap->rc->cascade(thread, slice);
+}
+
+/* All is all: a callback that stops the world, to collect say, postpones what it meets meanwhile. */
+void
+orr_cascade_all(struct orr_thread *thread, uint64_t slice)
+{
+    do {
+        take_postponed(thread);
+        thread->heap->rc->cascade(thread, slice);
+    } while (slice == 0 && thread->postponed && !orr_world_is_stopped(thread->heap));
 }
 
 void

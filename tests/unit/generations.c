@@ -629,6 +629,32 @@ Test(generations, what_a_finalizer_saves_is_old)
     close_empty(&fixture);
 }
 
+/* Dead when its entry is taken, but its finalizer, which cannot run in a stop, brings it back afterwards. */
+Test(generations, what_a_finalizer_saves_that_was_put_off_by_a_collection_is_old)
+{
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++) {
+        struct fixture fixture = {.heap = NULL};
+        struct orr_error error;
+        struct orr_heap_options options = options_of("generations", &fixture.observed);
+        options.release_slice = 1;
+        open_with(&fixture, &options);
+        cr_assert_eq(orr_type_register(&stubborn_type, &error), ORR_OK);
+        struct orr_object *holder = make(fixture.thread);
+        orr_give(fixture.thread, holder, 0, orr_new(fixture.thread, &stubborn_type));
+        saved = NULL;
+        orr_release(fixture.thread, holder);
+        cr_assert(!saved && fixture.thread->dead, "the slice has left it for later");
+        collect(&fixture, generation);
+        cr_assert(saved);
+        cr_assert_eq(generation_of(saved), 2);
+        verify(&fixture);
+        orr_release(fixture.thread, saved);
+        orr_poll(fixture.thread);
+        cr_assert_eq(small_live(fixture.heap), 0);
+        close_empty(&fixture);
+    }
+}
+
 /* --- against another collector --------------------------------------------------------------------------- */
 
 static uint64_t
