@@ -190,6 +190,31 @@ Test(cycles, elements_of_arrays_are_one_field_and_slots_of_irregular_types_are_n
     scene_each(see_layouts);
 }
 
+static void
+see_far(struct scene *scene)
+{
+    struct orr_object *near = scene_ring(scene, &node_type, 100, 0);
+    for (uint32_t i = 0; i < 4;
+         i++) { /* so large that allocators keep them apart from small ones */
+        struct orr_object *array = orr_new_array(scene->thread, &array_type, 200000, 0);
+        scene_refer_slot(scene, orr_element(array, 199999 - i), near);
+        scene_refer_slot(scene, orr_element(array, i), orr_slot_peek(orr_field(near, 1)));
+        scene_refer(scene, near, 1, array);
+        scene_release(scene, array);
+    }
+    scene_release(scene, near);
+    struct orr_cycle_row *rows = report(scene, 1);
+    expect_row(scene, rows, 1, 104, 0);
+    cr_assert_eq(rows->edges_total, 4);
+    orr_rows_free(rows);
+    clean(scene);
+}
+
+Test(cycles, objects_that_lie_far_apart_are_found)
+{
+    scene_each(see_far);
+}
+
 enum { MANY = 20 };
 static uint16_t many_index[MANY];
 static char many_names[MANY][16];
