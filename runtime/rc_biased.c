@@ -411,7 +411,7 @@ detach(struct orr_thread *thread)
 {
     do {
         drain(thread, thread);
-        empty_worklist(thread, 0); /* a slice may have left something that owns by our half */
+        orr_cascade_all(thread, 0); /* a slice may have left something that owns by our half */
     } while (!orr_owner_unregister(thread));
 }
 
