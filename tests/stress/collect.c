@@ -233,42 +233,11 @@ run_crowd(const struct orr_heap_options *options, double share)
     orr_heap_destroy(heap);
 }
 
-/* Calls body for each combination that applies; returns how many did. */
-static unsigned
-for_each_pair(void (*body)(const struct orr_heap_options *options, double share), double share)
-{
-    unsigned applied = 0;
-    for (size_t i = 0; orr_collectors[i]; i++)
-        for (size_t k = 0; orr_heap_kinds[k]; k++) {
-            const struct orr_heap_options options = {
-                .rc = STRATEGY_UNDER_TEST,
-                .collector = orr_collectors[i],
-                .kind = orr_heap_kinds[k],
-                .trigger = {.kind = ORR_TRIGGER_count, .count = TRIGGER},
-                .workers = 1,
-                .verify = orr_heap_kinds[k]->is_walkable,
-                .ledger = true};
-            struct orr_error error;
-            if (!orr_pair_applies(options.rc, options.collector, options.kind, TEAM + 1, &error))
-                continue;
-            applied++;
-            if (body)
-                body(&options, share);
-        }
-    return applied;
-}
-
 int
 main(int count, char **arguments)
 {
     stress_begin(count, arguments);
     stress_register(&type_node);
-    const unsigned pairs = for_each_pair(NULL, 0);
-    if (pairs == 0) {
-        fprintf(stderr, "%s with %d threads: no collector applies\n", STRATEGY_UNDER_TEST->name,
-                TEAM + 1);
-        return 3;
-    }
-    for_each_pair(run_crowd, 1.0 / pairs);
+    stress_each_pair(TEAM + 1, TRIGGER, run_crowd);
     return 0;
 }

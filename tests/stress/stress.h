@@ -173,4 +173,42 @@ stress_expect_empty(struct orr_heap *heap)
                  (unsigned long long)deaths);
 }
 
+/* --- pairs ----------------------------------------------------------------------------------------- */
+
+#ifdef ORR_RC
+/* Calls body for each collector and heap kind that go with this strategy and that many threads, with the share of
+ * the run's seconds that it gets; the trigger goes off every `trigger` candidates or net allocations. Ends
+ * the process with status 3 if there is none. */
+static inline void
+stress_each_pair(uint32_t threads, uint64_t trigger,
+                 void (*body)(const struct orr_heap_options *options, double share))
+{
+    unsigned applied = 0;
+    for (unsigned round = 0; round < 2; round++) /* counted first, then run */
+        for (size_t i = 0; orr_collectors[i]; i++)
+            for (size_t k = 0; orr_heap_kinds[k]; k++) {
+                const struct orr_heap_options options = {
+                    .rc = STRATEGY_UNDER_TEST,
+                    .collector = orr_collectors[i],
+                    .kind = orr_heap_kinds[k],
+                    .trigger = {.kind = ORR_TRIGGER_count, .count = trigger},
+                    .workers = 1,
+                    .verify = orr_heap_kinds[k]->is_walkable,
+                    .ledger = true};
+                struct orr_error error;
+                if (!orr_pair_applies(options.rc, options.collector, options.kind, threads, &error))
+                    continue;
+                if (round == 0)
+                    applied++;
+                else
+                    body(&options, 1.0 / applied);
+            }
+    if (applied == 0) {
+        fprintf(stderr, "%s with %u threads: no collector applies\n", STRATEGY_UNDER_TEST->name,
+                threads);
+        exit(3);
+    }
+}
+#endif
+
 #endif
