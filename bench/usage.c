@@ -2,6 +2,7 @@
 #include "bench/usage.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,21 +20,35 @@ orr_usage_resident(void)
     return orr_measured(resident * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
+/* The number of kibibytes in the line of the file that begins with `key`, in bytes. */
+static struct orr_measure
+find_kibibytes(const char *path, const char *key)
+{
+    char line[256];
+    struct orr_measure found = {0};
+    const size_t length = strlen(key);
+    FILE *const file = fopen(path, "re");
+    if (!file)
+        return found;
+    while (!found.is_measured && fgets(line, sizeof line, file)) {
+        unsigned long long kibibytes;
+        if (strncmp(line, key, length) == 0 && sscanf(line + length, "%llu kB", &kibibytes) == 1)
+            found = orr_measured(kibibytes * 1024);
+    }
+    fclose(file);
+    return found;
+}
+
 struct orr_measure
 orr_usage_resident_peak(void)
 {
-    char line[256];
-    struct orr_measure peak = {0};
-    FILE *const file = fopen("/proc/self/status", "re");
-    if (!file)
-        return peak;
-    while (!peak.is_measured && fgets(line, sizeof line, file)) {
-        unsigned long long kibibytes;
-        if (sscanf(line, "VmHWM: %llu kB", &kibibytes) == 1)
-            peak = orr_measured(kibibytes * 1024);
-    }
-    fclose(file);
-    return peak;
+    return find_kibibytes("/proc/self/status", "VmHWM:");
+}
+
+struct orr_measure
+orr_usage_private_dirty(void)
+{
+    return find_kibibytes("/proc/self/smaps_rollup", "Private_Dirty:");
 }
 
 bool

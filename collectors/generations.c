@@ -365,7 +365,7 @@ gather_all(struct generations *generations)
     struct orr_heap *heap = generations->heap;
     if (generations->reached != generations->objects)
         heap->kind->walk(heap, 0, 1, gather_walked, generations);
-    heap->kind->scratch_clear(heap);
+    orr_garbage_clear_scratch(heap);
 }
 
 /* --- one collection -------------------------------------------------------------------------------- */

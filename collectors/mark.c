@@ -359,12 +359,21 @@ prepare(struct mark *mark, struct orr_heap *heap)
     }
 }
 
+static void
+push_unfrozen(struct orr_slot *slot, void *argument)
+{
+    struct marker *marker = argument;
+    struct orr_object *child = orr_slot_peek(slot);
+    if (child && !orr_is_frozen_now(child))
+        orr_list_push(&marker->stack, (uintptr_t)child);
+}
+
 /* What the permanent set refers to lives; it is not marked itself. */
 static void
 push_children_of_frozen(struct orr_object *object, void *marker)
 {
     if (orr_is_frozen_now(object) && !orr_is_corpse(object))
-        orr_object_trace(object, orr_layout_of(object), push_unseen, marker);
+        orr_object_trace(object, orr_layout_of(object), push_unfrozen, marker);
 }
 
 /* Marks everything that is reachable; true if one marker did it alone. */

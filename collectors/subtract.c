@@ -157,7 +157,7 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
     orr_phase_begin(collection, "gather");
     if (subtract->reached != subtract->objects)
         heap->kind->walk(heap, 0, 1, gather, subtract);
-    heap->kind->scratch_clear(heap);
+    orr_garbage_clear_scratch(heap);
     orr_list_rest(&subtract->stack);
     bool kept = orr_garbage_close(thread, &subtract->garbage, collection);
     orr_world_resume(heap);

@@ -65,6 +65,24 @@ remember_most(struct orr_object_list *members)
         members->most = members->count;
 }
 
+/* --- the side table ---------------------------------------------------------------------------------- */
+
+static void
+clear_word(struct orr_object *object, void *heap)
+{
+    if (!orr_is_frozen_now(object))
+        orr_store_relaxed(orr_scratch(heap, object), 0); /* relaxed: stopped */
+}
+
+void
+orr_garbage_clear_scratch(struct orr_heap *heap)
+{
+    if (orr_any_frozen(heap))
+        heap->kind->walk(heap, 0, 1, clear_word, heap);
+    else
+        heap->kind->scratch_clear(heap);
+}
+
 /* --- 1. legacy finalizers ---------------------------------------------------------------------------- */
 
 static bool

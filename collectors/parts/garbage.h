@@ -53,6 +53,10 @@ orr_any_frozen(const struct orr_heap *heap)
     return orr_load_relaxed(&heap->gc.frozen) != 0; /* relaxed: stopped */
 }
 
+/* World stopped: zeroes the side table; beside frozen objects, whose words are zero, it writes only where it must, so
+ * that the child of a fork shares their table too. */
+void orr_garbage_clear_scratch(struct orr_heap *heap);
+
 /* World stopped, on the collecting thread: the list holds the members, each once, coloured. Members that must be
  * kept leave it; then has_outside of orr_garbage_free must be true. Returns whether any did. */
 bool orr_garbage_close(struct orr_thread *thread, struct orr_object_list *members,

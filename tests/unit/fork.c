@@ -1,4 +1,4 @@
-/* fork.c - runtime/fork: what vanished threads were in the middle of, step by step; queues, teams, two heaps.
+/* fork.c - runtime/fork: what vanished threads were in the middle of, step by step, and left behind.
  *
  * An actor, a thread of its own, goes to a chosen step of a death and waits there, polling, while the test forks.
  * Child and parent then both go on, and both must come to the same books: nothing is done twice, nothing is left.
@@ -605,88 +605,6 @@ Test(fork, references_in_vanished_locals_stay_counted_and_are_no_roots)
     fork_beside(hold_something, STEPS, 1, expect_what_is_held);
     open_heap("mark");
     fork_beside(hold_something, STEPS, 1, expect_what_is_held);
-}
-
-/* --- teams ------------------------------------------------------------------------------------------------ */
-
-enum { TEAM_NODES = 200000 };
-
-static void
-mark_with_a_team(void)
-{
-    orr_settle(thread);
-    expect_eq(small_live(heap), TEAM_NODES);
-    put(&gift, NULL);
-    orr_settle(thread);
-    expect_eq(small_live(heap), 0);
-    orr_root_remove(heap, &gift);
-    close_heap();
-}
-
-static void
-close_without_a_collection(void)
-{
-    put(&gift, NULL);
-    orr_root_remove(heap, &gift);
-    remove_roots();
-    orr_thread_detach(thread);
-    orr_heap_destroy(heap);
-}
-
-Test(fork, a_team_of_markers_works_again_in_the_child)
-{
-    struct orr_heap_options options = small_options(&orr_rc_biased, "mark", &orr_heap_blocks);
-    options.workers = 3;
-    heap = small_heap_open(&options);
-    thread = small_attach(heap);
-    add_roots();
-    orr_root_add(heap, &gift);
-    for (uint32_t i = 0; i < TEAM_NODES; i++) { /* a heap tree that misses enough to be shared */
-        struct orr_object *const node = orr_new(thread, &small_pair);
-        orr_init_slot(thread, node, orr_field(node, 0),
-                      orr_exchange_slot(thread, NULL, &gift.slot, NULL));
-        orr_exchange_slot(thread, NULL, &gift.slot, node);
-    }
-    orr_settle(thread);
-    in_child(mark_with_a_team);
-    in_child(close_without_a_collection);
-    mark_with_a_team();
-}
-
-/* --- two heaps -------------------------------------------------------------------------------------------- */
-
-Test(fork, several_heaps_are_prepared_one_after_the_other)
-{
-    open_heap("subtract");
-    struct orr_heap *const first_heap = heap;
-    struct orr_thread *const first = thread;
-    remove_roots();
-    open_heap("trial");
-    struct orr_thread *const second = thread;
-    orr_fork_prepare(first);
-    orr_fork_prepare(second);
-    const pid_t child = fork();
-    if (child == 0) {
-        is_child = true;
-        alarm(CHILD_SECONDS);
-        orr_fork_child(first);
-        orr_fork_child(second);
-    } else {
-        orr_fork_parent(first);
-        orr_fork_parent(second);
-    }
-    close_heap();
-    heap = first_heap;
-    thread = first;
-    if (child == 0) {
-        verify_exact();
-        orr_thread_detach(first);
-        orr_heap_destroy(first_heap);
-        _exit(CHILD_DONE);
-    }
-    expect_child(child);
-    orr_thread_detach(first);
-    orr_heap_destroy(first_heap);
 }
 
 /* --- again and again --------------------------------------------------------------------------------------- */
