@@ -24,7 +24,7 @@ struct theatre {
     struct orr_root stalls[STALLS];
     uint64_t deadline_ns;
     _Atomic(uint32_t) is_over; /* nothing comes back */
-    _Atomic(uint64_t) born, finalized, destroyed, returned, failed;
+    _Atomic(uint64_t) born, finalized, destroyed, returned, failed, calls;
 };
 
 static struct theatre *theatre; /* the run; written before there are threads */
@@ -150,7 +150,7 @@ static void
 finalize(struct orr_thread *thread, struct orr_object *object)
 {
     struct player *const player = (struct player *)object;
-    struct member member = {.chance = (uintptr_t)object ^ orr_load_relaxed(&theatre->finalized)};
+    struct member member = {.chance = stress.seed ^ orr_add_relaxed(&theatre->calls, 1) << 32};
     check_player(object);
     const uint32_t before = orr_add_acq_rel(&player->finalized, 1);
     stress_check(before == 0 || orr_is_green(object), "object %p is finalized twice",
