@@ -396,13 +396,28 @@ mark_all(struct orr_heap *heap, struct mark *mark)
     return false;
 }
 
-/* The second proof where nothing is counted: whatever the roots reach now gets the next mark, garbage or not. */
+static void
+mark_if_no_garbage(struct orr_object *object, void *argument)
+{
+    struct marker *marker = argument;
+    if (is_marked(object, marker->epoch) || orr_is_garbage(object) || orr_is_corpse(object) ||
+        orr_is_frozen_now(object))
+        return;
+    orr_list_push(&marker->stack, (uintptr_t)object);
+    while (work_a_slice(marker) || marker->stack.count || marker->queue_in != marker->queue_out)
+        continue;
+}
+
+/* The second proof where nothing is counted: whatever the roots reach now gets the next mark, garbage or not.
+ * So does what has died while finalizers ran, with all it reaches: it is not freed with this garbage, of which it
+ * may hold what they brought back. */
 static void
 prove_by_marking(struct orr_thread *thread)
 {
     struct mark *mark = thread->heap->collector_private;
     prepare(mark, thread->heap);
     mark_all(thread->heap, mark);
+    thread->heap->kind->walk(thread->heap, 0, 1, mark_if_no_garbage, &mark->markers[0]);
     for (uint32_t i = 0; i < mark->team.count; i++)
         orr_list_rest(&mark->markers[i].stack);
     orr_list_rest(&mark->pool);
