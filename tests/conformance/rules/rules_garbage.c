@@ -189,7 +189,8 @@ RULE(21, "a garbage list that is not empty at the end is told with its length, i
 _Noreturn static void
 lose_a_count(struct rule *rule)
 {
-    const struct orr_heap_options options = rule_options(rule);
+    struct orr_heap_options options = rule_options(rule);
+    options.workers = 0; /* ThreadSanitizer allows no threads after a fork */
     rule_reopen(rule, &options);
     struct orr_thread *const thread = rule->thread;
     {

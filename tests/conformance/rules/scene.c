@@ -85,9 +85,10 @@ finalize(struct orr_thread *thread, struct orr_object *object)
 {
     struct actor *const actor = actor_of(object);
     actor_check(actor);
-    write_down(actor->scene, FINALIZED, actor->role);
-    if (actor->scene->on_finalize)
-        actor->scene->on_finalize(thread, actor);
+    void (*const also)(struct orr_thread *, struct actor *) = actor->scene->on_finalize;
+    write_down(actor->scene, FINALIZED, actor->role); /* without a hook, the scene may end now */
+    if (also)
+        also(thread, actor);
     actor_check(actor);
 }
 
@@ -96,9 +97,10 @@ destroy(struct orr_thread *thread, struct orr_object *object)
 {
     struct actor *const actor = actor_of(object);
     actor_check(actor);
-    write_down(actor->scene, DESTROYED, actor->role);
-    if (actor->scene->on_destroy)
-        actor->scene->on_destroy(thread, actor);
+    void (*const also)(struct orr_thread *, struct actor *) = actor->scene->on_destroy;
+    write_down(actor->scene, DESTROYED, actor->role); /* without a hook, the scene may end now */
+    if (also)
+        also(thread, actor);
     actor_check(actor);
 }
 
@@ -229,9 +231,11 @@ scene_called(struct orr_thread *thread, struct orr_object *weak, void *argument)
     struct cue *const cue = argument;
     ORR_OWN(thread, referent, orr_weak_get(thread, weak));
     RULE_CHECK(!referent.ref);
-    write_down(cue->scene, CALLED, cue->role);
-    if (cue->scene->on_call)
-        cue->scene->on_call(thread, weak, cue);
+    void (*const also)(struct orr_thread *, struct orr_object *, struct cue *) =
+        cue->scene->on_call;
+    write_down(cue->scene, CALLED, cue->role); /* as above */
+    if (also)
+        also(thread, weak, cue);
 }
 
 void
