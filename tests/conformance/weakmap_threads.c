@@ -1,6 +1,6 @@
 /* weakmap_threads.c - runtime/weakmap with many threads: eight of them set, read, walk and remove in the same two
- * maps while another collects. Sizes never exceed what was entered, nothing that is found is dead, and in the
- * end nothing is left.
+ * maps while another collects; and a map and its keys that die at the same time. Sizes never exceed what was
+ * entered, nothing that is found is dead, and in the end nothing is left.
  */
 #include "runtime/weakmap.h"
 
@@ -182,7 +182,103 @@ try_storm(const struct orr_heap_options *options)
     world_close(&world);
 }
 
+/* --- two deaths at once ------------------------------------------------------------------------------- */
+
+enum { KEYS = 40, DEATHS = UNDER_SANITIZER ? 5 : 15 };
+
+struct mourner {
+    struct orr_root *root; /* what it lets go of */
+    struct orr_os_thread os;
+};
+
+static _Atomic(uint32_t) may_let_go, ready;
+static struct orr_root dying_keys, dying_values, dying_nodes;
+
+static void *
+let_go(void *argument)
+{
+    const struct mourner *const mourner = argument;
+    struct orr_thread *thread;
+    struct orr_error error;
+    cr_assert_eq(orr_thread_attach(world.heap, &thread, &error), ORR_OK, "%s", error.message);
+    orr_add_acq_rel(&ready, 1);
+    while (orr_load_acquire(&may_let_go) == 0) {
+        orr_poll(thread);
+        orr_yield();
+    }
+    root_put(thread, mourner->root, NULL);
+    orr_thread_detach(thread);
+    return NULL;
+}
+
+/* Two maps and the nodes that they know weakly; every other value leads back to its key. */
+static void
+plant(void)
+{
+    ORR_OWN(world.thread, keys, orr_weak_keys_new(world.thread));
+    ORR_OWN(world.thread, values, orr_weak_values_new(world.thread));
+    ORR_OWN(world.thread, nodes, new_nodes(KEYS));
+    for (uint32_t i = 0; i < KEYS; i++) {
+        struct orr_object *const node = orr_slot_peek(orr_element(nodes.ref, i));
+        ORR_OWN(world.thread, value, orr_new(world.thread, &type_node));
+        cr_assert(value.ref);
+        if (i % 2)
+            orr_set(world.thread, value.ref, 0, node);
+        cr_assert(orr_weak_keys_set(world.thread, keys.ref, node, value.ref));
+        cr_assert(orr_weak_values_set(world.thread, values.ref, i, node));
+    }
+    root_put(world.thread, &dying_keys, orr_take(&keys));
+    root_put(world.thread, &dying_values, orr_take(&values));
+    root_put(world.thread, &dying_nodes, orr_take(&nodes));
+}
+
+static void
+let_all_go(uint32_t round)
+{
+    struct mourner mourners[] = {
+        {.root = &dying_keys}, {.root = &dying_nodes}, {.root = &dying_values}};
+    orr_store_relaxed(&may_let_go, 0);
+    orr_store_relaxed(&ready, 0);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert(orr_os_thread_start(&mourners[i].os, let_go, &mourners[i], 0));
+    orr_block_enter(world.thread);
+    while (orr_load_acquire(&ready) < 3)
+        orr_yield();
+    orr_block_leave(world.thread);
+    orr_store_release(&may_let_go, 1);
+    if (round % 3 == 0)
+        orr_collect(world.thread, "test");
+    orr_block_enter(world.thread);
+    for (size_t i = 0; i < 3; i++)
+        orr_os_thread_join(&mourners[i].os);
+    orr_block_leave(world.thread);
+}
+
+static void
+try_two_deaths(const struct orr_heap_options *options)
+{
+    struct orr_root *const roots[] = {&dying_keys, &dying_values, &dying_nodes};
+    struct orr_heap_options quick = *options;
+    quick.verify = false;
+    world = world_open(&quick);
+    for (size_t i = 0; i < 3; i++)
+        orr_root_add(world.heap, roots[i]);
+    for (uint32_t round = 0; round < DEATHS; round++) {
+        plant();
+        let_all_go(round);
+    }
+    expect_live(0, "after all deaths");
+    cr_assert_eq(orr_weak_cells(world.heap), 0);
+    for (size_t i = 0; i < 3; i++)
+        orr_root_remove(world.heap, roots[i]);
+    world_close(&world);
+}
+
 #define COLLECTOR(collector, summary)                                                              \
+    Test(weakmap_and_keys_die_at_once, collector)                                                  \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 4, try_two_deaths);                          \
+    }                                                                                              \
     Test(weakmap_in_a_storm, collector)                                                            \
     {                                                                                              \
         for_each_heap(orr_collector_find(#collector), CREW + 1, try_storm);                        \
