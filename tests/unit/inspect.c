@@ -149,6 +149,33 @@ Test(inspect, a_list_of_nothing_is_null)
     scene_each(list_nothing);
 }
 
+static void
+list_the_rest_of_a_cascade(struct scene *scene)
+{
+    struct orr_object **list, *chain = scene_new(scene, &node_type);
+    uint64_t count;
+    if (!scene->heap->rc->counts)
+        scene_root(scene, 0, chain);
+    for (uint32_t i = 0; i < 40; i++) {
+        struct orr_object *next = scene_new(scene, &node_type);
+        scene_refer(scene, next, 0, chain);
+        scene_release(scene, chain);
+        chain = next;
+    }
+    scene->heap->options.release_slice = 3;
+    scene_release(scene, chain);
+    scene_root(scene, 0, NULL);
+    cr_assert_eq(orr_objects(scene->thread, ORR_GENERATION_ANY, &list, &count, NULL), ORR_OK);
+    cr_assert_eq(count, scene->heap->rc->counts ? 0 : 41, "%s: %llu", scene->names,
+                 (unsigned long long)count);
+    orr_objects_free(scene->thread, list, count);
+}
+
+Test(inspect, what_waits_for_a_cascade_to_go_on_is_dead)
+{
+    scene_each(list_the_rest_of_a_cascade);
+}
+
 Test(inspect, a_generation_that_does_not_exist_is_refused)
 {
     struct scene scene;
