@@ -5,8 +5,8 @@
  * themselves alive; the object is not kept. Rule 61.
  *
  *     struct orr_finalize *entry = orr_finalize_add(thread, session, remove_directory, path);
- *     ...
- *     orr_finalize_detach(thread, entry);        the directory stays
+ *     // ...
+ *     orr_finalize_detach(thread, entry); // the directory stays
  *
  * Threads: any attached, running thread; the functions run on the thread that found the death, called, or
  * finishes the heap.

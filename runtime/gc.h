@@ -6,8 +6,8 @@
  * apart by them; the others validate the number, collect everything, and count under it (rule 65).
  *
  *     orr_gc_disable(heap);
- *     load(thread);                              no collection starts by itself
- *     orr_gc_freeze(thread);                     what is loaded is never looked at again
+ *     load(thread);                              // no collection starts by itself
+ *     orr_gc_freeze(thread);                     // what is loaded is never looked at again
  *     orr_gc_enable(heap);
  *     struct orr_gc_result result;
  *     orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL);

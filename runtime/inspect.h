@@ -9,7 +9,7 @@
  *     struct orr_object **list;
  *     uint64_t count;
  *     if (orr_objects(thread, ORR_GENERATION_ANY, &list, &count, &error) == ORR_OK) {
- *         ...
+ *         // ...
  *         orr_objects_free(thread, list, count);
  *     }
  *

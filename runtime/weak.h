@@ -5,8 +5,8 @@
  * referent share, so that they are cleared by one store.
  *
  *     struct orr_object *weak = orr_weak_new(thread, node, NULL, NULL, NULL);
- *     ...
- *     struct orr_object *held = orr_weak_get(thread, weak);      (mutator.h)
+ *     // ...
+ *     struct orr_object *held = orr_weak_get(thread, weak); // mutator.h
  *     if (held) { use(held); orr_release(thread, held); }
  *
  * When a referent dies by its last release: its finalizer runs (weak references still work, and stay valid if

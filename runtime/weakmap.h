@@ -23,7 +23,7 @@
  *
  *     struct orr_object *notes = orr_weak_keys_new(thread);
  *     orr_weak_keys_set(thread, notes, node, note);
- *     struct orr_object *found = orr_weak_keys_get(thread, notes, node);      counted, or null
+ *     struct orr_object *found = orr_weak_keys_get(thread, notes, node); // counted, or null
  *
  * Keys are compared by identity. What a map knows weakly is no weak reference itself, and belongs to the map's
  * heap (required). A green key (object.h) that its value leads back to breaks the promise of its type: under
