@@ -64,7 +64,7 @@ struct diagnosis {
     bool no_memory;
 };
 
-/* --- room ------------------------------------------------------------------------------------------ */
+/* --- room ----------------------------------------------------------------------------------------- */
 
 /* Room for `count` elements and one more, in an array that grows by doubling. */
 static bool
@@ -136,7 +136,7 @@ field_of(struct diagnosis *diagnosis, enum orr_fault_kind kind, uint32_t offset)
     return &diagnosis->fields[*index];
 }
 
-/* --- first pass: what is wrong by itself -------------------------------------------------------------- */
+/* --- first pass: what is wrong by itself ---------------------------------------------------------- */
 
 /* Convicts the field: the present object shows it. */
 static void
@@ -298,7 +298,7 @@ draw_balances(struct diagnosis *diagnosis)
     return any && !diagnosis->no_memory;
 }
 
-/* --- second pass: suspects ----------------------------------------------------------------------------- */
+/* --- second pass: suspects ------------------------------------------------------------------------ */
 
 static bool
 fits(const struct diagnosis *diagnosis, enum orr_fault_kind kind, uint64_t place)
@@ -367,7 +367,7 @@ exonerate_object(struct diagnosis *diagnosis)
     }
 }
 
-/* --- third pass: convictions ----------------------------------------------------------------------------- */
+/* --- third pass: convictions ---------------------------------------------------------------------- */
 
 /* Takes from the balances what the field explains; returns how many references. */
 static uint64_t
@@ -508,7 +508,7 @@ explain_balances(struct diagnosis *diagnosis)
             blame(diagnosis, &diagnosis->fields[i]);
 }
 
-/* --- saying it -------------------------------------------------------------------------------------------- */
+/* --- saying it ------------------------------------------------------------------------------------ */
 
 static void
 describe_outside(const struct orr_fault *fault, struct orr_error *error)
@@ -574,7 +574,7 @@ report(struct diagnosis *diagnosis, struct orr_fault *faults, uint32_t most,
     return count;
 }
 
-/* --- the whole --------------------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------------ */
 
 static bool
 open_diagnosis(struct diagnosis *diagnosis, struct orr_heap *heap)

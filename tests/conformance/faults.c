@@ -8,7 +8,7 @@ void (*stage_prepare)(struct orr_heap_options *options);
 static void be_an_extra(struct orr_thread *thread);
 void (*stage_extra)(struct orr_thread *thread) = be_an_extra;
 
-/* --- creatures ---------------------------------------------------------------------------------------- */
+/* --- creatures ------------------------------------------------------------------------------------ */
 
 static void finalize_creature(struct orr_thread *thread, struct orr_object *object);
 static void destroy_creature(struct orr_thread *thread, struct orr_object *object);
@@ -133,7 +133,7 @@ destroy_creature(struct orr_thread *thread, struct orr_object *object)
     orr_add_acq_rel(&stage.destroyed, 1);
 }
 
-/* --- weak references ---------------------------------------------------------------------------------- */
+/* --- weak references ------------------------------------------------------------------------------ */
 
 static void
 count_call(struct orr_thread *thread, struct orr_object *weak, void *argument)
@@ -167,7 +167,7 @@ stage_weak_is_null(struct orr_thread *thread, uint32_t i)
     return referent.ref == NULL;
 }
 
-/* --- time ------------------------------------------------------------------------------------------------ */
+/* --- time ----------------------------------------------------------------------------------------- */
 
 enum { PATIENCE_S = 30 };
 
@@ -236,7 +236,7 @@ stage_settle(uint32_t destroyed)
     world_verify(&stage.world, false);
 }
 
-/* --- threads ---------------------------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------------------- */
 
 static void *
 help(void *argument)
@@ -297,7 +297,7 @@ be_an_extra(struct orr_thread *thread)
     stage_await_blocked(thread, &stage.is_over, 1);
 }
 
-/* --- the performance ---------------------------------------------------------------------------------------- */
+/* --- the performance ------------------------------------------------------------------------------ */
 
 static void
 note_failure(void *context, const char *where, const char *message)

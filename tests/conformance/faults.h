@@ -71,7 +71,7 @@ enum { BOTH = 0, ALONE = 1, CROWDED = 1 + EXTRAS };
         stage_each(orr_collector_find(#collector), story, by_release, by_collection, threads);     \
     }
 
-/* --- creatures ---------------------------------------------------------------------------------------- */
+/* --- creatures ------------------------------------------------------------------------------------ */
 
 /* Counted. */
 struct orr_object *creature_new(struct orr_thread *thread, const struct orr_type *type,
@@ -102,7 +102,7 @@ void stage_weak(struct orr_thread *thread, uint32_t i, struct orr_object *refere
 struct orr_object *stage_weak_get(struct orr_thread *thread, uint32_t i);
 bool stage_weak_is_null(struct orr_thread *thread, uint32_t i);
 
-/* --- time --------------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------------- */
 
 /* The object (moves) dies in the way of the story; waits until `finalized` finalizers have run in all. */
 void stage_let_die(struct orr_object *object, uint32_t finalized);

@@ -24,7 +24,7 @@ static uint16_t index_bead;
 static const struct orr_type type_bead = {
     .name = "bead", .bytes = sizeof(struct bead), .references = 1, .index = &index_bead};
 
-/* --- a small stack ------------------------------------------------------------------------------------- */
+/* --- a small stack -------------------------------------------------------------------------------- */
 
 static struct {
     const struct orr_heap_options *options;
@@ -76,7 +76,7 @@ expect_empty(struct world *world, uint32_t leaked)
                  "%s: %lu objects live", world_name(world), (unsigned long)world_live(world));
 }
 
-/* --- e1, e3, e4: ten million ------------------------------------------------------------------------------ */
+/* --- e1, e3, e4: ten million ---------------------------------------------------------------------- */
 
 /* `count` beads in keep[0], the newest first. Returns the oldest, without a reference. */
 static struct orr_object *
@@ -162,7 +162,7 @@ try_array(const struct orr_heap_options *options)
     tell_ten_million(options, tell_array);
 }
 
-/* --- e2: with finalizers, with callbacks ------------------------------------------------------------------- */
+/* --- e2: with finalizers, with callbacks ---------------------------------------------------------- */
 
 /* A chain, then a ring, of creatures: finalized and destroyed one by one. */
 static void
@@ -242,7 +242,7 @@ try_callbacks(const struct orr_heap_options *options)
     tell_many(options, tell_callbacks, 0);
 }
 
-/* --- e6: drops inside drops ---------------------------------------------------------------------------------- */
+/* --- e6: drops inside drops ----------------------------------------------------------------------- */
 
 /* Each creature, when it is finalized or destroyed, drops the next, which an array holds: no reference leads from
  * the one to the other, so no cascade sees it coming. */
@@ -293,7 +293,7 @@ try_nested(const struct orr_heap_options *options)
     tell_many(options, tell_nested, 0);
 }
 
-/* --- e7: from several ends ------------------------------------------------------------------------------------ */
+/* --- e7: from several ends ------------------------------------------------------------------------ */
 
 enum { PARTIES = 4 };
 
@@ -336,7 +336,7 @@ try_parties(const struct orr_heap_options *options)
     tell_many(options, tell_parties, 0);
 }
 
-/* --- e8, e9: what is not freed yet ------------------------------------------------------------------------------ */
+/* --- e8, e9: what is not freed yet ---------------------------------------------------------------- */
 
 /* Lists are dropped faster than slices free them; nothing is lost, and nobody has to ask. */
 static void

@@ -1,8 +1,9 @@
 /* faults_finalizers.c - group f: finalizers that misbehave.
  *
- * Not here: f11, a finalizer that leaves by longjmp (not allowed: locals are linked, local.h), and one that
- * detaches the thread it runs on (not allowed: thread.h). Old generations as a place of rescue are a
- * collector's own business; here it is a root, another garbage object, or an immortal one.
+ * f5, f6 and f9, where a finalizer waits for somebody else, are in faults_waiting.c. Not here: f11, a finalizer that
+ * leaves by longjmp (not allowed: locals are linked, local.h), and one that detaches the thread it runs on (not
+ * allowed: thread.h). Old generations as a place of rescue are a collector's own business; here it is a root,
+ * another garbage object, or an immortal one.
  */
 #include "runtime/finalize.h"
 #include "runtime/finish.h"
@@ -10,7 +11,7 @@
 
 #include <stdlib.h>
 
-/* --- f1: resurrection ---------------------------------------------------------------------------------- */
+/* --- f1: resurrection ----------------------------------------------------------------------------- */
 
 /* Stores another reference to the object in the root. */
 static void
@@ -150,7 +151,7 @@ f1_immortal(void)
     cr_assert_eq(orr_load_acquire(&stage.finalized), 3);
 }
 
-/* --- f2, f3: allocation ---------------------------------------------------------------------------------- */
+/* --- f2, f3: allocation --------------------------------------------------------------------------- */
 
 enum { PLENTY = UNDER_SANITIZER ? 2000 : 50000 };
 
@@ -234,7 +235,7 @@ f3_limit(void)
     cr_assert(array.ref, "%s: what was let go is not given again", world_name(&stage.world));
 }
 
-/* --- f4: peers ------------------------------------------------------------------------------------------------ */
+/* --- f4: peers ------------------------------------------------------------------------------------ */
 
 static void
 drop_next(struct orr_thread *thread, struct creature *creature)
@@ -296,171 +297,7 @@ f4_last_external(void)
     cr_assert_eq(orr_load_acquire(&stage.finalized), 4);
 }
 
-/* --- f5: collecting ------------------------------------------------------------------------------------------- */
-
-static void
-collect_here(struct orr_thread *thread, struct creature *creature)
-{
-    struct orr_gc_result result = {0};
-    struct orr_error error;
-    for (int generation = 0; generation <= ORR_GENERATION_OLDEST; generation++) {
-        cr_assert_eq(orr_gc_collect(thread, generation, &result, &error), ORR_OK);
-        if (stage_finds_all()) /* in a collection: it does not nest */
-            cr_assert_eq(result.number, 0, "%s: a collection in a collection",
-                         world_name(&stage.world));
-        creature_check(creature);
-    }
-}
-
-static void
-f5_here(void)
-{
-    stage.on_finalize = collect_here;
-    stage_let_die(creature_chain(stage.world.thread, &creature_type, 1, 5), 5);
-    stage_settle(5);
-}
-
-static void
-collect_there(struct orr_thread *thread)
-{
-    struct orr_gc_result result = {0};
-    struct orr_error error;
-    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, &error), ORR_OK);
-    if (stage_finds_all()) {
-        cr_assert_eq(result.number, 0, "%s", world_name(&stage.world));
-        cr_assert(result.finalizers_pending > 0, "%s: no finalizer is pending, they say",
-                  world_name(&stage.world));
-    }
-    ORR_OWN(thread, node, orr_new(thread, &type_node));
-    cr_assert(node.ref);
-}
-
-static void
-collect_on_another_thread(struct orr_thread *thread, struct creature *creature)
-{
-    struct helper helper;
-    helper_start(&helper, collect_there);
-    helper_join(&helper, thread);
-    creature_check(creature);
-}
-
-static void
-f5_elsewhere(void)
-{
-    stage.on_finalize = collect_on_another_thread;
-    stage_let_die(creature_chain(stage.world.thread, &creature_type, 1, 2), 2);
-    stage_settle(2);
-}
-
-/* --- f6: waiting ----------------------------------------------------------------------------------------------- */
-
-enum { HAS_COME, MAY_GO, IS_LOCKED };
-
-static void
-block(struct orr_thread *thread, struct creature *creature)
-{
-    if (creature->payload.id != 1)
-        return;
-    stage_announce(&stage.flags[HAS_COME]);
-    stage_await_blocked(thread, &stage.flags[MAY_GO], 1);
-    creature_check(creature);
-}
-
-static void
-drop_kept(struct orr_thread *thread)
-{
-    root_put(thread, &stage.keep[0], NULL);
-    if (stage_finds_all())
-        orr_settle(thread);
-}
-
-static void
-go_on(struct orr_thread *thread)
-{
-    for (uint32_t i = 0; i < 2000; i++) {
-        ORR_OWN(thread, one, orr_new(thread, &type_node));
-        ORR_OWN(thread, other, orr_new(thread, &type_node));
-        cr_assert(one.ref && other.ref);
-        orr_set(thread, one.ref, 0, other.ref);
-        orr_poll(thread);
-    }
-}
-
-/* A finalizer blocks on another thread. Everybody goes on, and a collection that is asked for says what it
- * would have to wait for. */
-static void
-f6_blocks(void)
-{
-    struct orr_thread *const thread = stage.world.thread;
-    struct orr_gc_result result = {0};
-    struct helper helper;
-    stage.on_finalize = block;
-    root_put(thread, &stage.keep[0], creature_chain(thread, &creature_type, 1, 3));
-    helper_start(&helper, drop_kept);
-    stage_await_blocked(thread, &stage.flags[HAS_COME], 1);
-    go_on(thread);
-    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
-    if (stage_finds_all()) {
-        cr_assert_eq(result.number, 0, "%s", world_name(&stage.world));
-        cr_assert(result.finalizers_pending > 0, "%s", world_name(&stage.world));
-        cr_assert_eq(orr_gc_collect_wait(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
-        cr_assert_eq(result.number, 0, "%s", world_name(&stage.world));
-        cr_assert(result.finalizers_pending > 0, "%s", world_name(&stage.world));
-    }
-    world_verify(&stage.world, false); /* the world can be stopped meanwhile */
-    go_on(thread);
-    stage_announce(&stage.flags[MAY_GO]);
-    helper_join(&helper, thread);
-    stage_await(thread, &stage.finalized, 3);
-    stage_settle(3);
-}
-
-static struct orr_mutex lock;
-
-static void
-take_lock(struct orr_thread *thread, struct creature *creature)
-{
-    if (creature->payload.id != 1)
-        return;
-    stage_announce(&stage.flags[HAS_COME]);
-    orr_block_enter(thread);
-    orr_mutex_lock(&lock);
-    orr_mutex_unlock(&lock);
-    orr_block_leave(thread);
-}
-
-/* Takes the lock in a blocking region, and comes out of it with the lock, to allocate and to collect, while a
- * finalizer waits for it. */
-static void
-hold_lock(struct orr_thread *thread)
-{
-    orr_block_enter(thread);
-    orr_mutex_lock(&lock);
-    stage_announce(&stage.flags[IS_LOCKED]);
-    orr_block_leave(thread);
-    stage_await_blocked(thread, &stage.flags[HAS_COME], 1);
-    go_on(thread);
-    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL), ORR_OK);
-    orr_mutex_unlock(&lock);
-}
-
-static void
-f6_lock(void)
-{
-    struct orr_thread *const thread = stage.world.thread;
-    struct helper helper;
-    orr_mutex_init(&lock);
-    stage.on_finalize = take_lock;
-    ORR_OWN(thread, garbage, creature_chain(thread, &creature_type, 1, 3));
-    helper_start(&helper, hold_lock);
-    stage_await_blocked(thread, &stage.flags[IS_LOCKED], 1);
-    stage_let_die(orr_take(&garbage), 3);
-    helper_join(&helper, thread);
-    stage_settle(3);
-    orr_mutex_fini(&lock);
-}
-
-/* --- f7, f8: cycles, peers --------------------------------------------------------------------------------------- */
+/* --- f7, f8: cycles, peers ------------------------------------------------------------------------ */
 
 /* A ring of two fresh objects, and one with the creature itself. */
 static void
@@ -517,32 +354,7 @@ f8_peers(void)
     stage_settle(5);
 }
 
-/* --- f9, f10 ------------------------------------------------------------------------------------------------------ */
-
-static void
-live_a_little(struct orr_thread *thread)
-{
-    go_on(thread);
-    orr_add_acq_rel(&stage.flags[HAS_COME], 1);
-}
-
-static void
-start_thread(struct orr_thread *thread, struct creature *creature)
-{
-    struct helper helper;
-    helper_start(&helper, live_a_little);
-    helper_join(&helper, thread);
-    creature_check(creature);
-}
-
-static void
-f9_thread(void)
-{
-    stage.on_finalize = start_thread;
-    stage_let_die(creature_chain(stage.world.thread, &creature_type, 1, 3), 3);
-    cr_assert_eq(orr_load_acquire(&stage.flags[HAS_COME]), 3);
-    stage_settle(3);
-}
+/* --- f10: an error -------------------------------------------------------------------------------- */
 
 static void
 raise_error(struct orr_thread *thread, struct creature *creature)
@@ -569,7 +381,7 @@ f10_error(void)
     orr_raise_clear(thread);
 }
 
-/* --- f12, f13 ----------------------------------------------------------------------------------------------------- */
+/* --- f12, f13 ------------------------------------------------------------------------------------- */
 
 /* Twice rescued: but the second time nobody asks it. Green ones are asked at each death, rule 33. */
 static void
@@ -608,7 +420,7 @@ note_end(struct orr_thread *thread, void *argument)
 {
     (void)thread;
     (void)argument;
-    orr_add_acq_rel(&stage.flags[HAS_COME], 1);
+    orr_add_acq_rel(&stage.flags[0], 1);
 }
 
 static struct orr_finalize *watch;
@@ -635,12 +447,12 @@ f13_itself(void)
               world_name(&stage.world));
     cr_assert(orr_load_acquire(&stage.called) <= 1);
     orr_finalize_call(thread, watch); /* now at the latest, and not again */
-    cr_assert_eq(orr_load_acquire(&stage.flags[HAS_COME]), 1, "%s: called %u times",
-                 world_name(&stage.world), orr_load_acquire(&stage.flags[HAS_COME]));
+    cr_assert_eq(orr_load_acquire(&stage.flags[0]), 1, "%s: called %u times",
+                 world_name(&stage.world), orr_load_acquire(&stage.flags[0]));
     cr_assert(!orr_finalize_is_alive(watch));
 }
 
-/* --- f14: candidates ------------------------------------------------------------------------------------------------ */
+/* --- f14: candidates ------------------------------------------------------------------------------ */
 
 enum { CROWD = UNDER_SANITIZER ? 500 : 3000 };
 
@@ -678,7 +490,7 @@ f14_candidates(void)
     orr_buffers_tiny(false);
 }
 
-/* --- f15: no quadratic work --------------------------------------------------------------------------------------------- */
+/* --- f15: no quadratic work ----------------------------------------------------------------------- */
 
 static void
 litter(struct orr_thread *thread, struct creature *creature)
@@ -746,7 +558,7 @@ f15_time(void)
               (unsigned long)many_ns / 1000);
 }
 
-/* --- f16, f17, f18 --------------------------------------------------------------------------------------------------------- */
+/* --- f16, f17, f18 -------------------------------------------------------------------------------- */
 
 /* At the end of the heap: they may still allocate. */
 static void
@@ -808,7 +620,7 @@ f18_two_cycles(void)
     stage_settle(6);
 }
 
-/* --- the cases -------------------------------------------------------------------------------------------------------------- */
+/* --- the cases ------------------------------------------------------------------------------------ */
 
 #define COLLECTOR(collector, summary)                                                              \
     CASE(f1_resurrects_itself, collector, f1_itself, true, true, BOTH)                             \
@@ -822,13 +634,8 @@ f18_two_cycles(void)
     CASE(f4_drops_its_own_cycle, collector, f4_own_cycle, true, true, BOTH)                        \
     CASE(f4_throws_away_its_last_external_reference, collector, f4_last_external, true, true,      \
          BOTH)                                                                                     \
-    CASE(f5_collects, collector, f5_here, true, true, BOTH)                                        \
-    CASE(f5_collects_on_a_thread_it_joins, collector, f5_elsewhere, true, true, CROWDED)           \
-    CASE(f6_blocks_while_others_go_on, collector, f6_blocks, true, true, CROWDED)                  \
-    CASE(f6_takes_a_lock_that_a_mutator_holds, collector, f6_lock, true, true, CROWDED)            \
     CASE(f7_makes_new_cycles, collector, f7_cycles, true, true, BOTH)                              \
     CASE(f8_sees_finalized_peers_whole, collector, f8_peers, false, true, BOTH)                    \
-    CASE(f9_starts_a_thread, collector, f9_thread, true, true, CROWDED)                            \
     CASE(f10_raises_an_error, collector, f10_error, true, true, BOTH)                              \
     CASE(f12_dies_twice_is_finalized_once, collector, f12_twice, true, true, BOTH)                 \
     CASE(f12_green_ones_are_finalized_at_each_death, collector, f12_green, true, false, BOTH)      \

@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* --- a type that lies ------------------------------------------------------------------------------------ */
+/* --- a type that lies ----------------------------------------------------------------------------- */
 
 enum lie { TRUTH, SKIPS, REPEATS, READS_RAW, READS_BORROWED, READS_MISALIGNED, STRAYS };
 
@@ -88,7 +88,7 @@ set_raw(struct orr_root *root, uint64_t raw)
         ((struct liar *)object)->raw = raw;
 }
 
-/* --- who notices ----------------------------------------------------------------------------------------- */
+/* --- who notices ---------------------------------------------------------------------------------- */
 
 /* The verifier's first word begins with `assertion`; null: it sees nothing wrong. */
 static void
@@ -153,7 +153,7 @@ try_lie(struct world *world, enum lie told, const char *assertion, bool counts,
     expect_clean(world);
 }
 
-/* --- the stories ------------------------------------------------------------------------------------------- */
+/* --- the stories ---------------------------------------------------------------------------------- */
 
 static struct orr_root root;
 
@@ -245,7 +245,7 @@ STORY(borrow)
 STORY(misread)
 STORY(misalign)
 
-/* --- g8: a cycle of those that say they are on none ---------------------------------------------------------- */
+/* --- g8: a cycle of those that say they are on none ----------------------------------------------- */
 
 /* Whether a collector finds it is its own affair; the heap stays sound, and the report names what is left. */
 static void
@@ -278,7 +278,7 @@ try_knots(const struct orr_heap_options *options)
     world_close(&world);
 }
 
-/* --- g11: a size that cannot be --------------------------------------------------------------------------------- */
+/* --- g11: a size that cannot be ------------------------------------------------------------------- */
 
 Test(g11_size_that_does_not_hold_the_references, is_refused, .signal = SIGABRT)
 {

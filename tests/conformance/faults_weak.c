@@ -25,7 +25,7 @@ new_pair(struct orr_thread *thread, uint64_t id)
     return creature_chain(thread, &creature_type, id, 2);
 }
 
-/* --- d1: upgrade against the last release ---------------------------------------------------------------- */
+/* --- d1: upgrade against the last release --------------------------------------------------------- */
 
 /* What it gets is alive, and stays so while it is held. */
 static void
@@ -70,7 +70,7 @@ d1_race(void)
     cr_assert_eq(orr_load_acquire(&stage.finalized), 2 * ROUNDS);
 }
 
-/* --- d2: creation against destruction -------------------------------------------------------------------- */
+/* --- d2: creation against destruction ------------------------------------------------------------- */
 
 static void
 create_all_the_time(struct orr_thread *thread)
@@ -110,7 +110,7 @@ d2_race(void)
     stage_settle(2 * ROUNDS);
 }
 
-/* --- d3: both at once -------------------------------------------------------------------------------------- */
+/* --- d3: both at once ----------------------------------------------------------------------------- */
 
 static struct orr_root *
 any_root(uint64_t *state)
@@ -154,7 +154,7 @@ d3_race(void)
     cr_assert(orr_load_acquire(&stage.called) <= 2 * ROUNDS);
 }
 
-/* --- d4: callbacks ------------------------------------------------------------------------------------------- */
+/* --- d4: callbacks -------------------------------------------------------------------------------- */
 
 static orr_weak_callback *misbehave; /* what the callbacks of a story do */
 
@@ -375,7 +375,7 @@ d4_blocks(void)
     stage_settle(2);
 }
 
-/* --- d5: the order ----------------------------------------------------------------------------------------- */
+/* --- d5: the order -------------------------------------------------------------------------------- */
 
 /* A finalizer of the last release still finds itself; that of a cycle does not. */
 static void
@@ -437,7 +437,7 @@ d5_trash(void)
                  world_name(&stage.world));
 }
 
-/* --- d7: between proof and freeing ------------------------------------------------------------------------- */
+/* --- d7: between proof and freeing ---------------------------------------------------------------- */
 
 static void
 wait_in_finalizer(struct orr_thread *thread, struct creature *creature)
@@ -474,7 +474,7 @@ d7_between(void)
     stage_settle(2);
 }
 
-/* --- d9: many, and no memory ----------------------------------------------------------------------------------- */
+/* --- d9: many, and no memory ---------------------------------------------------------------------- */
 
 static void
 count_called(struct orr_thread *thread, struct orr_object *weak, void *argument)
@@ -547,7 +547,7 @@ d9_refused(void)
     cr_assert_eq(orr_load_acquire(&stage.called), 1);
 }
 
-/* --- d11: immortals ----------------------------------------------------------------------------------------------- */
+/* --- d11: immortals ------------------------------------------------------------------------------- */
 
 static void
 d11_immortal(void)
@@ -570,7 +570,7 @@ d11_immortal(void)
     orr_sub_relaxed(&stage.born, 1);
 }
 
-/* --- the cases ---------------------------------------------------------------------------------------------------- */
+/* --- the cases ------------------------------------------------------------------------------------ */
 
 #define RACE(name, collector, story, extra)                                                        \
     Test(name, collector)                                                                          \

@@ -34,7 +34,7 @@ enum {
     WORD = 8
 };
 
-/* --- types ------------------------------------------------------------------------------------------- */
+/* --- types ---------------------------------------------------------------------------------------- */
 
 enum { PAIR, WIDE, LEAF, LIST, SIEVE, GAPS, MIRROR, BAG, VARIANT, KINDS };
 
@@ -160,7 +160,7 @@ first_word(const struct orr_object *object)
                                                          : sizeof(struct orr_object);
 }
 
-/* --- lies ---------------------------------------------------------------------------------------------- */
+/* --- lies ----------------------------------------------------------------------------------------- */
 
 enum lie { TRUTH, SKIPS, REPEATS, READS_RAW, READS_BORROWED, READS_HEADER, STRAYS, LIES };
 
@@ -196,7 +196,7 @@ trace(struct orr_object *object, orr_visit_slot *visit, void *argument)
         visit(told.stray ? told.stray : slot_at(object, bytes_of(object)), argument);
 }
 
-/* --- a heap of graphs -------------------------------------------------------------------------------- */
+/* --- a heap of graphs ----------------------------------------------------------------------------- */
 
 static struct orr_heap *heap;
 static struct orr_thread *thread;
@@ -350,7 +350,7 @@ uproot(void)
     cr_assert_eq(totals.live, 0, "%lu objects are left", (unsigned long)totals.live);
 }
 
-/* --- what can be shown ----------------------------------------------------------------------------------- */
+/* --- what can be shown ---------------------------------------------------------------------------- */
 
 struct living {
     struct orr_object *objects[OBJECTS_MOST * 2];
@@ -445,7 +445,7 @@ sentence(const struct orr_fault *fault)
     return text[turn];
 }
 
-/* --- the two promises -------------------------------------------------------------------------------------- */
+/* --- the two promises ----------------------------------------------------------------------------- */
 
 static uint32_t told_by_kind[LIES];
 
@@ -525,7 +525,7 @@ Test(diagnose, raises_no_alarm_for_ten_thousand_clean_graphs)
     }
 }
 
-/* --- single ones -------------------------------------------------------------------------------------------- */
+/* --- single ones ---------------------------------------------------------------------------------- */
 
 static void
 open_one(void)
