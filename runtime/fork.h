@@ -15,10 +15,17 @@
  * them, so what they held lives on in the child (as in CPython). Their linked locals are roots no more.
  * A process with several heaps prepares each, in one order everywhere.
  *
- * Threads: the calling thread is attached and running. A collection under way on another thread stands at a
- * safepoint of its finalizers, or has ended: fork during the former leaves the child without that
- * collection; what it had claimed is given back to the living in the child and found by the next one.
- * Worker threads of a collector are started again in the child when they are needed.
+ * prepare may be called in a finalizer or a callback; then what the caller was doing goes on in both processes.
+ *
+ * Threads: the calling thread is attached and running; its other attachments, if it has any, count as vanished. A
+ * collection under way on another thread stands at a safepoint, of its callbacks, say. In the child it is ended: what
+ * it had claimed becomes objects again, which the next one finds; or, where finalizers had run and death was proved
+ * again, it is completed. No finalizer, callback or destroy that had begun runs again (but those of acyclic
+ * objects that come back, which run once per death), and none that waited is lost.
+ * Worker threads of a collector are started again in the child when they are needed. In the child, orr_fork_child may
+ * run finalizers and callbacks that vanished threads had before them.
+ * Not told to the child: locks of the program that vanished threads held.
+ * Progress: blocking: waits for other threads that fork, and for a stop.
  */
 #ifndef ORR_RUNTIME_FORK_H
 #define ORR_RUNTIME_FORK_H
