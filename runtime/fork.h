@@ -1,6 +1,6 @@
 /* fork.h - a heap through fork(): only the calling thread exists in the child.
  *
- *     orr_gc_freeze(thread);                 optional: keeps pages shared (gc.h)
+ *     orr_gc_freeze(thread); // optional: keeps pages shared (gc.h)
  *     orr_fork_prepare(thread);
  *     pid_t child = fork();
  *     if (child == 0)

@@ -1,0 +1,4 @@
+/* finalize.h - fine.
+ *
+ *     use(node);
+ */

@@ -1,0 +1,4 @@
+/* finish.h - its example has been lost.
+ *
+ *   use(node);
+ */

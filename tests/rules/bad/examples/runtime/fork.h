@@ -1,0 +1,4 @@
+/* fork.h - fine.
+ *
+ *     use(node);
+ */

@@ -1,0 +1,5 @@
+/* gc.h - a statement is missing its end.
+ *
+ *     int i = 0
+ *     use(node);
+ */

@@ -1,0 +1,4 @@
+/* inspect.h - fine.
+ *
+ *     use(node);
+ */

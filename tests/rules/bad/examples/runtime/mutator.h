@@ -1,0 +1,1 @@
+/* mutator.h - nothing. */

@@ -1,0 +1,9 @@
+/* orrery.h - a whole file is fine.
+ *
+ *     #include "runtime/mutator.h"
+ *
+ *     int numbers[2] = {1, 2};
+ */
+struct orr_error {
+    int status;
+};

@@ -1,0 +1,4 @@
+/* raise.h - fine.
+ *
+ *     use(node);
+ */

@@ -1,0 +1,4 @@
+/* weakmap.h - fine.
+ *
+ *     use(node);
+ */
