@@ -3,8 +3,9 @@
  * Mutators publish objects and weak references to them in shared roots, upgrade what they find while others drop
  * the last references, make weak references while others clear them, list them, put them into objects that
  * become garbage, and drop cycles that collections of any thread find meanwhile. Callbacks allocate,
- * upgrade, drop and collect. What an upgrade gives must be alive and whole; a callback runs once, for a
- * referent that can no longer be had; at the end nothing is left.
+ * upgrade, drop and collect; some objects come back from their finalizers, with their weak references if they
+ * died by a release. What an upgrade gives must be alive and whole; a callback runs once, for a referent that
+ * it cannot have; at the end nothing is left.
  */
 #include "tests/stress/stress.h"
 
@@ -25,7 +26,8 @@ struct bazaar {
     struct orr_root things[STALLS]; /* strong references */
     struct orr_root weaks[STALLS];
     uint64_t deadline_ns;
-    _Atomic(uint64_t) born, destroyed, armed, called, got, missed;
+    _Atomic(uint32_t) is_over; /* nothing comes back */
+    _Atomic(uint64_t) born, finalized, destroyed, armed, called, got, missed;
 };
 
 static struct bazaar *bazaar; /* the run; written before there are threads */
@@ -62,7 +64,20 @@ destroy_thing(struct orr_thread *thread, struct orr_object *object)
                     1); /* relaxed, all of this file: tallies, read after the join */
 }
 
-static uint16_t thing_index, class_index, ticket_index;
+/* Comes back, now and then. */
+static void
+finalize_thing(struct orr_thread *thread, struct orr_object *object)
+{
+    uint64_t chance = stress.seed ^ orr_add_relaxed(&bazaar->finalized, 1) << 32;
+    struct thing *const thing = (struct thing *)object;
+    stress_check(thing->state == ALIVE, "object %p is finalized in state %llx", (void *)object,
+                 (unsigned long long)thing->state);
+    if (stress_below(&chance, 3) == 0 && orr_load_acquire(&bazaar->is_over) == 0)
+        orr_store_slot(thread, NULL, &bazaar->things[stress_below(&chance, STALLS)].slot, object);
+    orr_poll(thread);
+}
+
+static uint16_t thing_index, class_index, revenant_index, ticket_index;
 static const struct orr_type type_thing = {.name = "thing",
                                            .bytes = sizeof(struct thing),
                                            .references = 2,
@@ -74,6 +89,12 @@ static const struct orr_type type_class = {.name = "class",
                                            .flags = ORR_TYPE_CLASS,
                                            .destroy = destroy_thing,
                                            .index = &class_index};
+static const struct orr_type type_revenant = {.name = "revenant",
+                                              .bytes = sizeof(struct thing),
+                                              .references = 2,
+                                              .finalize = finalize_thing,
+                                              .destroy = destroy_thing,
+                                              .index = &revenant_index};
 static const struct orr_type type_ticket = {.name = "ticket",
                                             .bytes = sizeof(struct ticket),
                                             .flags = ORR_TYPE_ACYCLIC,
@@ -91,8 +112,9 @@ check_thing(struct orr_object *object)
 static struct orr_object *
 make_thing(struct member *member, struct orr_thread *thread)
 {
-    struct orr_object *const object =
-        orr_new(thread, stress_below(&member->chance, 4) ? &type_thing : &type_class);
+    static const struct orr_type *const types[] = {&type_thing, &type_thing, &type_revenant,
+                                                   &type_class};
+    struct orr_object *const object = orr_new(thread, types[stress_below(&member->chance, 4)]);
     stress_check(object, "no memory");
     ((struct thing *)object)->state = ALIVE;
     ((struct thing *)object)->check = (uintptr_t)object;
@@ -143,7 +165,7 @@ call(struct orr_thread *thread, struct orr_object *weak, void *unused)
     stress_check(orr_add_relaxed(&ticket->uses, 1) == 0, "a callback ran twice");
     orr_add_relaxed(&bazaar->called, 1);
     ORR_OWN(thread, referent, orr_weak_get(thread, weak));
-    stress_check(!referent.ref, "a callback's referent can still be had");
+    stress_check(!referent.ref, "the referent of a callback can still be had");
     switch (stress_below(&member.chance, 8)) {
     case 0:
         orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL);
@@ -318,6 +340,7 @@ check_end(struct orr_heap *heap)
     stress_check(called != 0 && called <= orr_load_relaxed(&bazaar->armed),
                  "%llu callbacks ran, %llu were armed", (unsigned long long)called,
                  (unsigned long long)orr_load_relaxed(&bazaar->armed));
+    stress_check(orr_load_relaxed(&bazaar->finalized) != 0, "nothing was finalized");
     stress_check(got != 0 && missed != 0, "upgrades: %llu, in vain: %llu", (unsigned long long)got,
                  (unsigned long long)missed);
     stress_expect_empty(heap);
@@ -347,6 +370,7 @@ run(const struct orr_heap_options *options, double share)
     }
     stress_join(team, TEAM, self);
     stress_settle(heap, self, true);
+    orr_store_release(&bazaar->is_over, 1);
     for (uint32_t round = 0; round < 3; round++) { /* callbacks may publish what they find */
         for (uint32_t i = 0; i < STALLS; i++) {
             orr_release(self, orr_exchange_slot(self, NULL, &bazaar->things[i].slot, NULL));
@@ -369,6 +393,7 @@ main(int count, char **arguments)
     stress_begin(count, arguments);
     stress_register(&type_thing);
     stress_register(&type_class);
+    stress_register(&type_revenant);
     stress_register(&type_ticket);
     stress_each_pair(TEAM + 1, TRIGGER, run);
     return 0;
