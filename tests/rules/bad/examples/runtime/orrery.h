@@ -7,3 +7,6 @@
 struct orr_error {
     int status;
 };
+struct orr_heap;
+struct orr_object;
+struct orr_thread;
