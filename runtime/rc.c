@@ -109,8 +109,6 @@ orr_candidate_unclaim(struct orr_thread *thread, uintptr_t entry)
     }
     flags &= (uint8_t) ~(shared ? ORR_FLAG_HELD_SHARED : ORR_FLAG_HELD_LOCAL);
     orr_store_relaxed(&object->flags, flags);
-    if (!claims) /* no entry names it, should a finalizer that is still to run bring it back */
-        orr_store_relaxed(&object->colour, (uint8_t)(thread->claimable + 1));
     if ((flags & ORR_FLAG_SHELL) && !(flags & (ORR_FLAG_HELD_LOCAL | ORR_FLAG_HELD_SHARED)))
         orr_cell_release(thread, object); /* a dying one's cell goes when it has been buried */
     return NULL;
