@@ -53,11 +53,12 @@ static _Thread_local bool holds_process;      /* it holds the locks of the proce
 static void
 take_turn(struct orr_thread *thread)
 {
-    if (heaps_prepared++ != 0)
-        return;
-    orr_block_enter(thread); /* who has the turn may be stopping our world */
-    orr_mutex_lock(&turn);
-    orr_block_leave(thread);
+    if (heaps_prepared == 0) {
+        orr_block_enter(thread); /* who has the turn may be stopping our world */
+        orr_mutex_lock(&turn);
+        orr_block_leave(thread);
+    }
+    heaps_prepared++;
 }
 
 static void
@@ -137,7 +138,7 @@ join_dead(struct orr_object **list, struct orr_object **dead)
         return;
     while (orr_cell_next(last))
         last = orr_cell_next(last);
-    orr_store_relaxed(&last->counts, (uint64_t)*list); /* relaxed, all of this file: nobody else is there */
+    orr_store_relaxed(&last->counts, (uint64_t)*list); /* relaxed, all here: nobody is there */
     *list = *dead;
     *dead = NULL;
 }
@@ -276,10 +277,12 @@ static void
 discard(struct orr_thread *gone)
 {
     struct orr_heap *heap = gone->heap;
-    gone->finishing = true;
-    orr_live_tell(gone);
-    if (heap->collector->thread_detach)
-        heap->collector->thread_detach(gone);
+    if (!gone->finishing) { /* else it was waiting to leave the registry, and has done so */
+        gone->finishing = true;
+        orr_live_tell(gone);
+        if (heap->collector->thread_detach)
+            heap->collector->thread_detach(gone);
+    }
     heap->kind->thread_detach(gone);
     orr_counters_hand_over(gone);
     orr_buffer_clear(&gone->borrowed);
@@ -328,7 +331,9 @@ orr_fork_child(struct orr_thread *thread)
     return_turn();
     thread->cascading = cascading;
     settle_collection(thread);
-    if (!cascading)
+    if (cascading)
+        orr_attention_set(thread, ORR_ATTENTION_CASCADE); /* for what was postponed */
+    else
         orr_cascade_all(thread, 0);
     orr_weak_call_all(thread, called);
 }

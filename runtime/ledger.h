@@ -37,7 +37,8 @@ void orr_ledger_each(struct orr_ledger *ledger,
 
 /* The same, with where each was made or null. */
 void orr_ledger_each_site(struct orr_ledger *ledger,
-                          void (*visit)(struct orr_object *object, const void *site, void *argument),
+                          void (*visit)(struct orr_object *object, const void *site,
+                                        void *argument),
                           void *argument);
 
 /* Brackets a fork (fork.h): nobody is inside meanwhile. Null: nothing to do. */

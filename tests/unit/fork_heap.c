@@ -10,7 +10,6 @@
 #include "runtime/gc.h"
 #include "tests/unit/small_heap.h"
 
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -167,8 +166,6 @@ Test(fork_heap, what_was_frozen_stays_shared)
     for (size_t i = 0; i < sizeof collectors / sizeof collectors[0]; i++) {
         const uint64_t loose = measure_child(collectors[i], false);
         const uint64_t frozen = measure_child(collectors[i], true);
-        fprintf(stderr, "%s: %lu bytes, frozen %lu\n", collectors[i], (unsigned long)loose,
-                (unsigned long)frozen);
         cr_assert(frozen < loose / 10, "%s: %lu of %lu bytes", collectors[i], (unsigned long)frozen,
                   (unsigned long)loose);
     }
