@@ -84,7 +84,7 @@ struct orr_figure_verdict {
 struct orr_figure_verdict orr_figure_judge(const struct orr_figure_bar *bar,
                                            const struct orr_figure_result *result);
 
-/* How arms are measured (figure_arms.c). */
+/* How arms are measured (figure_arms.c, figure_stops.c, figure_control.c). */
 enum orr_status orr_measure_workload(const struct orr_figure_arm *arm, uint64_t size,
                                      double *values, struct orr_error *error);
 enum orr_status orr_measure_batches(const struct orr_figure_arm *arm, uint64_t size, double *values,
@@ -95,6 +95,14 @@ enum orr_status orr_measure_rival_trees(const struct orr_figure_arm *arm, uint64
                                         double *values, struct orr_error *error);
 enum orr_status orr_measure_stops(const struct orr_figure_arm *arm, uint64_t size, double *values,
                                   struct orr_error *error);
+enum orr_status orr_measure_upgrades(const struct orr_figure_arm *arm, uint64_t size,
+                                     double *values, struct orr_error *error);
+enum orr_status orr_measure_empty(const struct orr_figure_arm *arm, uint64_t size, double *values,
+                                  struct orr_error *error);
+enum orr_status orr_measure_rings(const struct orr_figure_arm *arm, uint64_t size, double *values,
+                                  struct orr_error *error);
+enum orr_status orr_measure_finalized_rings(const struct orr_figure_arm *arm, uint64_t size,
+                                            double *values, struct orr_error *error);
 enum orr_status orr_measure_list(const struct orr_figure_arm *arm, uint64_t size, double *values,
                                  struct orr_error *error);
 

@@ -81,6 +81,47 @@
         .small_size = 500                                                                          \
     }
 
+#define UPGRADES(rc)                                                                               \
+    {                                                                                              \
+        .label = rc, .measure = orr_measure_upgrades, .strategy = rc, .collector = "none",         \
+        .heap = "blocks", .size = 20000, .small_size = 20                                          \
+    }
+
+#define EMPTY(pair)                                                                                \
+    {                                                                                              \
+        .label = pair, .measure = orr_measure_empty, .strategy = "biased", .collector = pair,      \
+        .heap = "blocks", .size = 2000, .small_size = 20                                           \
+    }
+
+/* Sizes are objects; small ones are all the same. */
+#define RINGS(text, pair, kind, objects)                                                           \
+    {                                                                                              \
+        .label = text, .measure = orr_measure_##kind, .strategy = "biased", .collector = pair,     \
+        .heap = "blocks", .size = objects, .small_size = 10000                                     \
+    }
+
+#define FINALIZERS(pair)                                                                           \
+    {                                                                                              \
+        .name = "finalizers_" pair,                                                                \
+        .title = "Objects in dead rings of a hundred, each with a finalizer that does nothing, "   \
+                 "per object",                                                                     \
+        .arms = {RINGS("none", pair, rings, 1000000), RINGS("none again", pair, rings, 1000000),   \
+                 RINGS("a million", pair, finalized_rings, 1000000),                               \
+                 RINGS("a hundred thousand", pair, finalized_rings, 100000),                       \
+                 RINGS("ten million", pair, finalized_rings, 10000000)},                           \
+        .bars = {                                                                                  \
+            {.name = "a million / without finalizers",                                             \
+             .limit = 2,                                                                           \
+             .is_ratio = true,                                                                     \
+             .arm = 2,                                                                             \
+             .control = 1},                                                                        \
+            {.name = "a hundred thousand", .relation = ORR_REPORTED, .unit = "ns", .arm = 3},      \
+            {.name = "a million", .relation = ORR_REPORTED, .unit = "ns", .arm = 2},               \
+            {.name = "ten million", .relation = ORR_REPORTED, .unit = "ns", .arm = 4},             \
+            {.name = "a million, without", .relation = ORR_REPORTED, .unit = "ns"},                \
+        },                                                                                         \
+    }
+
 const struct orr_figure orr_figures[] =
     {
         {
@@ -290,5 +331,35 @@ const struct orr_figure orr_figures[] =
                      .value = 1},
                 },
         },
+        {
+            .name = "weak_upgrade",
+            .title = "A weak reference asked for its referent, and the release of what it gave",
+            .arms = {UPGRADES("biased"), UPGRADES("atomic"), UPGRADES("plain")},
+            .bars =
+                {
+                    {.name = "biased, the owner", .limit = 15, .unit = "ns"},
+                    {.name = "atomic", .relation = ORR_REPORTED, .unit = "ns", .arm = 1},
+                    {.name = "plain", .relation = ORR_REPORTED, .unit = "ns", .arm = 2},
+                    {.name = "biased / retain", .limit = 3, .unit = "x", .value = 1},
+                    {.name = "atomic / retain", .limit = 3, .unit = "x", .arm = 1, .value = 1},
+                    {.name = "plain / retain", .limit = 3, .unit = "x", .arm = 2, .value = 1},
+                },
+        },
+        {
+            .name = "collect_empty",
+            .title = "A complete collection of a heap without objects",
+            .arms = {EMPTY("trial"), EMPTY("subtract"), EMPTY("generations"), EMPTY("mark")},
+            .bars =
+                {
+                    {.name = "trial", .limit = 10, .unit = "us", .scale = 0.001},
+                    {.name = "subtract", .limit = 10, .unit = "us", .scale = 0.001, .arm = 1},
+                    {.name = "generations", .limit = 10, .unit = "us", .scale = 0.001, .arm = 2},
+                    {.name = "mark", .limit = 10, .unit = "us", .scale = 0.001, .arm = 3},
+                },
+        },
+        FINALIZERS("trial"),
+        FINALIZERS("subtract"),
+        FINALIZERS("generations"),
+        FINALIZERS("mark"),
         {.name = NULL},
 };

@@ -37,6 +37,14 @@ struct orr_loops {
     /* n times: a local takes a counted reference and lets go of it. */
     void (*local)(struct orr_thread *thread, struct orr_object *object, uint32_t n);
 
+    /* A weak reference to the object; counted, null without memory. And n times: it is asked for its referent,
+     * and what it gave is dropped. */
+    struct orr_object *(*make_weak)(struct orr_thread *thread, struct orr_object *object);
+    void (*upgrade)(struct orr_thread *thread, struct orr_object *weak, uint32_t n);
+    /* Drops that many objects of 48 bytes in rings of a hundred, which only a collection finds; with a finalizer
+     * that does nothing, or without one. False: no memory. */
+    bool (*drop_rings)(struct orr_thread *thread, uint64_t objects, bool finalized);
+
     /* n times on slots of the node. set, store: two values in turn. init, give: the one reference that
      * slot 0 holds moves to slot 1 and back. load: slot 0 is read, and what was read is dropped. */
     void (*set)(struct orr_thread *thread, struct orr_object *node,

@@ -13,9 +13,15 @@ struct cell {
 };
 static_assert(sizeof(struct cell) == ORR_LOOP_CELL_BYTES, "the object that the rivals make too");
 
-enum { A, B, NODE_REFERENCES = 3, NODE_BYTES = 48, NEXT = 0, LINK_BYTES = 24 };
+enum { A, B, NODE_REFERENCES = 3, NODE_BYTES = 48, NEXT = 0, LINK_BYTES = 24, RING = 100 };
 
-static uint16_t cell_index, node_index, link_index;
+static void
+do_nothing(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)thread, (void)object;
+}
+
+static uint16_t cell_index, node_index, link_index, ring_index, finalized_index;
 static const struct orr_type cell_type = {.name = "loop_cell",
                                           .bytes = sizeof(struct cell),
                                           .flags = ORR_TYPE_ACYCLIC,
@@ -24,16 +30,24 @@ static const struct orr_type node_type = {
     .name = "loop_node", .bytes = NODE_BYTES, .references = NODE_REFERENCES, .index = &node_index};
 static const struct orr_type link_type = {
     .name = "loop_link", .bytes = LINK_BYTES, .references = 1, .index = &link_index};
+static const struct orr_type ring_type = {
+    .name = "loop_ring", .bytes = NODE_BYTES, .references = 1, .index = &ring_index};
+static const struct orr_type finalized_type = {.name = "loop_finalized",
+                                               .bytes = NODE_BYTES,
+                                               .references = 1,
+                                               .finalize = do_nothing,
+                                               .index = &finalized_index};
 
 /* --- objects ---------------------------------------------------------------------------------------- */
 
 static enum orr_status
 prepare(struct orr_error *error)
 {
-    enum orr_status status = orr_type_register(&cell_type, error);
-    if (status == ORR_OK)
-        status = orr_type_register(&node_type, error);
-    return status == ORR_OK ? orr_type_register(&link_type, error) : status;
+    static const struct orr_type *const types[] = {&cell_type, &node_type, &link_type, &ring_type};
+    enum orr_status status = ORR_OK;
+    for (size_t i = 0; i < sizeof types / sizeof types[0] && status == ORR_OK; i++)
+        status = orr_type_register(types[i], error);
+    return status;
 }
 
 static struct orr_object *
@@ -105,6 +119,50 @@ local(struct orr_thread *thread, struct orr_object *object, uint32_t n)
         ORR_OWN(thread, own, object);
         __asm__ volatile("" : : "r"(own.ref) : "memory"); /* somebody might look at it */
     }
+}
+
+/* --- weak references and rings ---------------------------------------------------------------------- */
+
+static struct orr_object *
+make_weak(struct orr_thread *thread, struct orr_object *object)
+{
+    return orr_weak_new(thread, object, NULL, NULL, NULL);
+}
+
+static void
+upgrade(struct orr_thread *thread, struct orr_object *weak, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        orr_release(thread, orr_weak_get(thread, weak));
+}
+
+static bool
+drop_ring(struct orr_thread *thread, const struct orr_type *type, uint64_t objects)
+{
+    ORR_OWN(thread, first, orr_new(thread, type));
+    struct orr_object *last = first.ref; /* held by its predecessor, which nobody writes meanwhile */
+    for (uint64_t i = 1; last && i < objects; i++) {
+        struct orr_object *next = orr_new(thread, type);
+        if (next)
+            orr_init(thread, last, NEXT, next);
+        last = next;
+    }
+    if (last)
+        orr_set(thread, last, NEXT, first.ref);
+    return last != NULL;
+}
+
+static bool
+drop_rings(struct orr_thread *thread, uint64_t objects, bool finalized)
+{
+    /* Here, so that no type has a finalizer where none is measured. */
+    if (finalized && orr_type_register(&finalized_type, NULL) != ORR_OK)
+        return false;
+    for (uint64_t made = 0; made < objects; made += RING)
+        if (!drop_ring(thread, finalized ? &finalized_type : &ring_type,
+                       objects - made < RING ? objects - made : RING))
+            return false;
+    return true;
 }
 
 /* --- slots ------------------------------------------------------------------------------------------ */
@@ -230,6 +288,9 @@ const struct orr_loops ORR_PASTE(orr_loops_, ORR_RC, ORR_ROOTED) = {
     .sweep = sweep,
     .try_retain = try_retain,
     .local = local,
+    .make_weak = make_weak,
+    .upgrade = upgrade,
+    .drop_rings = drop_rings,
     .set = set,
     .give = give,
     .init = init,

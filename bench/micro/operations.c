@@ -85,6 +85,21 @@ run_try_retain(struct orr_gbench_state *state, void *argument)
 }
 
 static void
+run_upgrade(struct orr_gbench_state *state, void *argument)
+{
+    struct bed bed;
+    if (!open_bed(state, argument, &bed))
+        return;
+    struct orr_object *weak = bed.loops->make_weak(bed.stand.thread, bed.values[0]);
+    if (!weak)
+        orr_gbench_error(state, "no memory for a weak reference");
+    while (weak && orr_gbench_next_batch(state, ORR_MICRO_BATCH))
+        bed.loops->upgrade(bed.stand.thread, weak, ORR_MICRO_BATCH);
+    bed.loops->release(bed.stand.thread, weak);
+    close_bed(&bed);
+}
+
+static void
 run_poll(struct orr_gbench_state *state, void *argument)
 {
     struct bed bed;
@@ -291,6 +306,7 @@ static const struct {
     {"retain_release_256", run_sweep, COUNTED},
     {"retain_release_foreign", run_foreign, COUNTED | THREADED},
     {"try_retain", run_try_retain, COUNTED},
+    {"weak_get", run_upgrade, COUNTED},
     {"local", run_local, LOCALS},
     {"set", run_set, 0},
     {"give", run_give, 0},
