@@ -190,6 +190,43 @@ Test(cycles, elements_of_arrays_are_one_field_and_slots_of_irregular_types_are_n
     scene_each(see_layouts);
 }
 
+/* A ring of `nodes` nodes and `others` others, by field `slot`; dropped. */
+static void
+drop_mixed_ring(struct scene *scene, uint32_t nodes, uint32_t others, uint32_t slot)
+{
+    struct orr_object *first = scene_ring(scene, &node_type, nodes, slot), *last = first;
+    struct orr_object *next = orr_slot_peek(orr_field(first, slot));
+    scene_retain(scene, next);
+    for (uint32_t i = 0; i < others; i++) {
+        struct orr_object *other = scene_new(scene, &other_type);
+        scene_refer(scene, last, slot, other);
+        scene_release(scene, other);
+        last = other;
+    }
+    scene_refer(scene, last, slot, next);
+    scene_release(scene, next);
+    scene_release(scene, first);
+}
+
+static void
+see_frequent_types(struct scene *scene)
+{
+    drop_mixed_ring(scene, 12, 2, 0);
+    drop_mixed_ring(scene, 2, 3, 1);
+    struct orr_cycle_row *rows = report(scene, 2);
+    expect_row(scene, &rows[0], 1, 14, 0);
+    cr_assert(rows[0].types[0] == &node_type && rows[0].types[1] == &other_type);
+    expect_row(scene, &rows[1], 1, 5, 0);
+    cr_assert(rows[1].types[0] == &other_type && rows[1].types[1] == &node_type);
+    orr_rows_free(rows);
+    clean(scene);
+}
+
+Test(cycles, the_types_of_a_kind_are_ordered_by_its_own_objects)
+{
+    scene_each(see_frequent_types);
+}
+
 static void
 see_far(struct scene *scene)
 {
