@@ -34,7 +34,7 @@ expect_live(uint64_t live, const char *when)
                  (unsigned)world_live(&world), (unsigned)live);
 }
 
-enum { CREW = 8, OWN = 6, ROUNDS = UNDER_SANITIZER ? 60 : 400 };
+enum { CREW = 8, OWN = 6, ROUNDS = UNDER_SANITIZER ? 200 : 400 };
 
 static struct orr_root storm_keys, storm_values,
     storm_shared; /* two maps; an array of nodes for all */
