@@ -13,8 +13,8 @@
  * object_map.h serves those who believe nothing, dead objects included; this one numbers the living
  * densely, so that arrays beside it have no holes.
  *
- * Memory while the census lasts: 13 bytes per object and an eighth of the objects' bytes, or 6 to 12 bytes
- * more per object where objects lie too far apart for a table by address.
+ * Memory while the census lasts: 13 bytes per object and an eighth of the objects' bytes, or 6 to 12
+ * bytes more per object where objects lie too far apart for a table by address.
  * Threads: the stopper's, between orr_look_begin and orr_look_end.
  */
 #ifndef ORR_RUNTIME_CENSUS_H
