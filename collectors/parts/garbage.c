@@ -291,13 +291,24 @@ finalize_and_prove(struct orr_thread *thread, struct orr_object_list *members,
 
 /* --- 6 and 7: the end -------------------------------------------------------------------------------- */
 
-/* Whether anything was called. */
+static bool
+any_wants_destroy(const struct orr_object_list *members)
+{
+    for (size_t i = 0; i < members->count; i++)
+        if (orr_type_of(orr_list_object(members, i))->destroy)
+            return true;
+    return false;
+}
+
+/* Whether anything was called. The set is held meanwhile: a member that lets go of another does not end it. */
 static bool
 destroy_members(struct orr_thread *thread, struct orr_object_list *members)
 {
     bool any = false;
-    if (!types_have(ORR_TYPES_DESTROY))
+    if (!types_have(ORR_TYPES_DESTROY) || !any_wants_destroy(members))
         return false;
+    if (!members->is_held)
+        hold(thread, members);
     while (members->destroyed < members->count) {
         struct orr_object *object = orr_list_object(members, members->destroyed++);
         if (!orr_type_of(object)->destroy)
