@@ -99,7 +99,7 @@ orr_edges_visit(struct orr_object *object,
 
 /* --- numbering -------------------------------------------------------------------------------- */
 
-/* By address: neighbours in the heap are neighbours in the table, which spares most cache misses. */
+/* By address: neighbours in the heap are neighbours in the table, which spares most misses. */
 enum { GRAIN_SHIFT = 5 }; /* no two objects begin within 32 bytes */
 
 /* A table of more is not asked for: sanitizers and limits on address space would refuse it. */

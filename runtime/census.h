@@ -28,8 +28,7 @@
 struct orr_look {
     struct orr_thread *thread;
     uint64_t start_ns;
-    bool
-        has_finalizing; /* some thread runs the finalizer of an object that its last release killed */
+    bool has_finalizing; /* some thread runs the finalizer of an object after its last release */
 };
 
 /* Comes to a safepoint, stops the world and settles counts. The caller has not stopped the world
