@@ -296,11 +296,33 @@ free_beside_the_saved(struct orr_thread *thread, uint32_t index, void *argument)
     scene_close(thread, scene);
 }
 
+/* What dies all the same held one that comes back: it gives that reference up, though none of it has callbacks. */
+static void
+let_go_of_the_saved(struct orr_thread *thread, uint32_t index, void *argument)
+{
+    struct scene *const scene = scene_open(thread);
+    (void)index, (void)argument;
+    scene->on_finalize = rescue_first;
+    {
+        ORR_OWN(thread, saved, actor_new(thread, scene, &actor_type, 0));
+        ORR_OWN(thread, ring, rule_new_ring(thread, &rule_type_node, 3));
+        orr_set(thread, ring.ref, 1, saved.ref);
+    }
+    scene_sweep(thread);
+    RULE_EQUAL(scene_count(scene, FINALIZED), 1);
+    RULE_EQUAL(scene_count(scene, DESTROYED), 0);
+    rule_root_put(thread, &scene->roots[0], NULL);
+    scene_let_die(thread);
+    RULE_EQUAL(scene_count(scene, DESTROYED), 1);
+    scene_close(thread, scene);
+}
+
 RULE(35, "garbage that nobody brings back is freed by the collection that found it, beside what is "
          "saved")
 {
     rule_needs_collector(rule);
     rule_crew(rule, free_beside_the_saved, NULL);
+    rule_crew(rule, let_go_of_the_saved, NULL);
     if (rule->threads != 1 || rule->collector->completeness != 1)
         return; /* the numbers of one collection are known where it is the only one */
     struct scene *const scene = make_family(rule->thread);
