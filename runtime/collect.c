@@ -279,13 +279,15 @@ orr_collection_run(struct orr_thread *thread, struct orr_collection *collection,
         orr_cascade_all(thread, thread->heap->options.release_slice);
 }
 
-static void
+/* Returns how many objects it freed. */
+static uint64_t
 collect(struct orr_thread *thread, const char *cause, enum orr_urgency urgency)
 {
     struct orr_collection collection = {
         .cause = cause, .urgency = urgency, .generation = ORR_GENERATION_OLDEST};
     if (thread->heap->collector->collect)
         orr_collection_run(thread, &collection, true);
+    return collection.freed;
 }
 
 void
@@ -330,8 +332,10 @@ orr_settle(struct orr_thread *thread)
         heap->collector->settle(thread);
         return;
     }
-    for (uint32_t i = 0; i < heap->collector->completeness; i++)
-        collect(thread, "settle", ORR_URGENCY_COMPLETE);
+    /* What dies of the dead by counting may leave new candidates behind. */
+    uint64_t freed = 0;
+    for (uint32_t i = 0; i < heap->collector->completeness || (freed && heap->wants_candidates); i++)
+        freed = collect(thread, "settle", ORR_URGENCY_COMPLETE);
     orr_cascade_all(thread, 0);
 }
 

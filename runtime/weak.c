@@ -46,6 +46,7 @@ static struct {
     struct orr_mutex lock;
     struct orr_weak_cell **buckets; /* a power of two of them; null before the first cell */
     uint64_t mask, count;
+    struct orr_weak_cell *cleared; /* out of the table, still named by weak references */
 } table = {.lock = {PTHREAD_MUTEX_INITIALIZER}};
 
 static _Atomic(bool) any;
@@ -92,6 +93,26 @@ orr_weak_cell_find(const struct orr_object *object)
     return find(object, ORR_WEAK_CELL_ENTRIES);
 }
 
+/* Lock held. */
+static void
+link_cell(struct orr_weak_cell **list, struct orr_weak_cell *cell)
+{
+    cell->next = *list;
+    if (cell->next)
+        cell->next->link = &cell->next;
+    cell->link = list;
+    *list = cell;
+}
+
+/* Lock held. */
+static void
+unlink_cell(struct orr_weak_cell *cell)
+{
+    *cell->link = cell->next;
+    if (cell->next)
+        cell->next->link = cell->link;
+}
+
 /* Lock held. False: no memory, which matters only for the first buckets. */
 static bool
 grow(void)
@@ -107,10 +128,8 @@ grow(void)
     table.mask = size - 1;
     for (uint64_t i = 0; i < old_size; i++)
         for (struct orr_weak_cell *cell = old[i], *next; cell; cell = next) {
-            struct orr_weak_cell **bucket = bucket_of(cell->key);
             next = cell->next;
-            cell->next = *bucket;
-            *bucket = cell;
+            link_cell(bucket_of(cell->key), cell);
         }
     orr_deallocate(old);
     return true;
@@ -127,9 +146,7 @@ obtain(struct orr_thread *thread, struct orr_object *object, enum orr_weak_cell_
         cell->heap = thread->heap;
         cell->key = object;
         cell->kind = kind;
-        struct orr_weak_cell **bucket = bucket_of(object);
-        cell->next = *bucket;
-        *bucket = cell;
+        link_cell(bucket_of(object), cell);
         table.count++;
         orr_store_relaxed(&any, true);
         orr_slot_unlock(&cell->referent, object); /* sync:weak-cell */
@@ -150,19 +167,18 @@ orr_weak_cell_obtain(struct orr_thread *thread, struct orr_object *object)
 static void
 dispose(struct orr_weak_cell *cell)
 {
-    if (!cell->key && !cell->weaks)
-        orr_deallocate(cell);
+    if (cell->key || cell->weaks)
+        return;
+    unlink_cell(cell);
+    orr_deallocate(cell);
 }
 
-/* Lock held. */
+/* Lock held. Dispose of it next. */
 static void
 take_out(struct orr_weak_cell *cell)
 {
-    struct orr_weak_cell **link = bucket_of(cell->key);
-    while (*link != cell)
-        link = &(*link)->next;
-    *link = cell->next;
-    cell->next = NULL;
+    unlink_cell(cell);
+    link_cell(&table.cleared, cell);
     cell->key = NULL;
     table.count--;
 }
@@ -187,22 +203,36 @@ orr_weak_cells(struct orr_heap *heap)
     return cells;
 }
 
+/* Lock held. Frees the heap's cells of a list; returns how many. */
+static uint64_t
+close_cells(struct orr_weak_cell *list, const struct orr_heap *heap)
+{
+    uint64_t closed = 0;
+    for (struct orr_weak_cell *next; list; list = next) {
+        next = list->next;
+        if (list->heap != heap)
+            continue;
+        unlink_cell(list);
+        orr_ephemerons_close(list);
+        orr_deallocate(list);
+        closed++;
+    }
+    return closed;
+}
+
 /* No object of the heap is looked at: its memory may be gone. */
 void
 orr_weaks_close(struct orr_heap *heap)
 {
     orr_weaks_lock();
     for (uint64_t i = 0; table.buckets && i <= table.mask; i++)
-        for (struct orr_weak_cell **link = &table.buckets[i], *cell; (cell = *link);) {
-            if (cell->heap != heap) {
-                link = &cell->next;
-                continue;
-            }
-            *link = cell->next;
-            table.count--;
-            orr_ephemerons_close(cell);
-            orr_deallocate(cell);
-        }
+        table.count -= close_cells(table.buckets[i], heap);
+    close_cells(table.cleared, heap);
+    if (table.count == 0) {
+        orr_deallocate(table.buckets);
+        table.buckets = NULL;
+        table.mask = 0;
+    }
     orr_weak_maps_close(heap);
     orr_weaks_unlock();
 }

@@ -53,7 +53,7 @@ struct orr_weak_cell {
     const struct orr_object *key; /* the referent's address while the table has this cell, else null */
     struct orr_weak *weaks;   /* newest first */
     struct orr_ephemeron *ephemerons; /* in the cell for them: entries of weak maps */
-    struct orr_weak_cell *next;       /* in its bucket */
+    struct orr_weak_cell *next, **link; /* in its bucket; once out of the table, among the cleared */
     enum orr_weak_cell_kind kind;
 };
 
