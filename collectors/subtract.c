@@ -102,16 +102,26 @@ drain(struct subtract *subtract)
 }
 
 static void
+refuse_count(const struct orr_object *object, int64_t counted, uint32_t found)
+{
+    orr_require(false,
+                "object %p of type %s has %lld references by its count, but %u were found in the heap: "
+                "one was released twice or stored without a retain, or a trace reports one twice",
+                (const void *)object, orr_type_of(object)->name, (long long)counted, found);
+}
+
+static void
 reach_if_held(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
     if (orr_is_corpse(object) || orr_is_frozen_now(object))
         return;
     uint32_t found = orr_load_relaxed(orr_scratch(subtract->heap, object));
+    int64_t counted = orr_count_stopped(object);
+    if (ORR_IS_CHECKED && counted < (int64_t)(found & FOUND) && !orr_is_immortal(object))
+        refuse_count(object, counted, found & FOUND);
     if (found & REACHED)
         return;
-    int64_t counted = orr_count_stopped(object);
-    orr_assert(counted >= (int64_t)(found & FOUND) || orr_is_immortal(object));
     if (counted != (int64_t)found || orr_is_immortal(object)) {
         reach(subtract, object);
         drain(subtract);

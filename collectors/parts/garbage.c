@@ -92,22 +92,85 @@ is_legacy(const struct orr_object *object)
     return (type->flags & ORR_TYPE_LEGACY) && type->finalize;
 }
 
+/* Where nothing is counted, garbage holds what a last release would have freed: objects that nothing refers to,
+ * and then those that only such objects refer to. What is left lies on cycles, or hangs from them. The side
+ * table holds a member's references from members that are left, and one. */
+static void
+count_reference(struct orr_slot *slot, void *heap)
+{
+    struct orr_object *child = orr_slot_peek(slot);
+    if (child && orr_is_garbage(child))
+        orr_add_relaxed(orr_scratch(heap, child), 1); /* relaxed, all: stopped */
+}
+
+static void
+uncount_reference(struct orr_slot *slot, void *argument)
+{
+    struct saving *peeling = argument;
+    struct orr_object *child = orr_slot_peek(slot);
+    if (child && orr_is_garbage(child) &&
+        orr_sub_relaxed(orr_scratch(peeling->heap, child), 1) == 2)
+        orr_list_push(&peeling->reached, (uintptr_t)child);
+}
+
+/* Leaves 0 in the words of what a last release would have freed. */
+static void
+peel(struct orr_heap *heap, struct orr_object_list *members)
+{
+    struct saving peeling = saving_behind(heap, members);
+    for (size_t i = 0; i < members->count; i++)
+        orr_store_relaxed(orr_scratch(heap, orr_list_object(members, i)), 1u);
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        orr_object_trace(object, orr_layout_of(object), count_reference, heap);
+    }
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *next = orr_list_object(members, i);
+        if (orr_load_relaxed(orr_scratch(heap, next)) != 1)
+            continue;
+        orr_list_push(&peeling.reached, (uintptr_t)next);
+        while (peeling.reached.count) {
+            next = (struct orr_object *)peeling.reached.items[--peeling.reached.count];
+            orr_store_relaxed(orr_scratch(heap, next), 0u);
+            orr_object_trace(next, orr_layout_of(next), uncount_reference, &peeling);
+        }
+    }
+}
+
+static bool
+is_cyclic(struct orr_heap *heap, const struct orr_object *object)
+{
+    return heap->rc->counts || orr_load_relaxed(orr_scratch(heap, object)) != 0;
+}
+
+static void
+clear_words(struct orr_heap *heap, const struct orr_object_list *members)
+{
+    for (size_t i = 0; i < members->count; i++)
+        orr_store_relaxed(orr_scratch(heap, orr_list_object(members, i)), 0u);
+}
+
 static bool
 set_legacy_aside(struct orr_thread *thread, struct orr_object_list *members,
                  struct orr_collection *collection)
 {
-    struct saving saving = saving_behind(thread->heap, members);
+    struct orr_heap *heap = thread->heap;
+    struct saving saving = saving_behind(heap, members);
     bool any = false;
     if (!types_have(ORR_TYPES_LEGACY))
         return false;
+    if (!heap->rc->counts)
+        peel(heap, members);
     for (size_t i = 0; i < members->count; i++) {
         struct orr_object *object = orr_list_object(members, i);
-        if (!is_legacy(object))
+        if (!is_legacy(object) || !is_cyclic(heap, object))
             continue;
         any = true;
         if (orr_is_garbage(object))
             save_all_of(&saving, object);
     }
+    if (!heap->rc->counts)
+        clear_words(heap, members);
     if (!any)
         return false;
     remember_most(members);
