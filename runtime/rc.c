@@ -128,7 +128,6 @@ orr_finalize(struct orr_thread *thread, struct orr_object *object)
 {
     struct orr_own own = {.ref = object, .thread = thread, .previous = thread->locals};
     struct orr_error saved;
-    uint64_t start_ns = orr_clock_ns();
     if (!orr_is_green(object)) /* rule 33 */
         orr_or_relaxed(&object->flags, ORR_FLAG_FINALIZED); /* relaxed: read by whoever buries it */
     thread->locals = &own; /* for collectors that want roots */
@@ -136,7 +135,6 @@ orr_finalize(struct orr_thread *thread, struct orr_object *object)
     orr_type_of(object)->finalize(thread, object);
     orr_raise_restore(thread, &saved, orr_type_of(object)->name);
     thread->locals = own.previous;
-    orr_pause_note(thread, ORR_PAUSE_FINALIZER, start_ns);
 }
 
 /* A collection has met the dead newborn before its finalizer could run, and let it go: as nobody names it any
@@ -161,7 +159,9 @@ orr_finalize_dead(struct orr_thread *thread, struct orr_object *object)
         orr_weak_resume(thread, object);
     struct orr_rites rites = {.object = object, .outer = thread->finalizing};
     thread->finalizing = &rites;
+    uint64_t start_ns = orr_clock_ns();
     orr_finalize(thread, object);
+    orr_pause_note(thread, ORR_PAUSE_FINALIZER, start_ns);
     thread->finalizing = rites.outer;
     return true;
 }
@@ -288,7 +288,8 @@ orr_garbage_release(struct orr_thread *thread, struct orr_object *object)
     }
     orr_store_relaxed(&thread->counters.freed, orr_load_relaxed(&thread->counters.freed) + 1);
     uint8_t flags = (uint8_t)(orr_load_relaxed(&object->flags) | held);
-    if (__builtin_expect(flags | (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)), 0))
+    /* That it was finalized concerns nobody any more. */
+    if (__builtin_expect((flags & ~ORR_FLAG_FINALIZED) | (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER)), 0))
         orr_emptied_slow(thread, object, flags);
     else
         put_cell(thread, object);

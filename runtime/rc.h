@@ -95,7 +95,7 @@ orr_revived_flags(const struct orr_object *object)
  * then holds, and returns true. A safepoint then. */
 bool orr_finalize_dead(struct orr_thread *thread, struct orr_object *object);
 
-/* Runs the finalizer of an object that the caller holds. A safepoint. */
+/* Runs the finalizer of an object that the caller holds. A safepoint; the caller notes the pause. */
 void orr_finalize(struct orr_thread *thread, struct orr_object *object);
 
 /* Runs the destroy of an object that is certain to be freed. */

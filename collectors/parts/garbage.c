@@ -234,68 +234,122 @@ orr_garbage_close(struct orr_thread *thread, struct orr_object_list *members,
 
 /* --- 4. finalizers ----------------------------------------------------------------------------------- */
 
-/* The highest priority below `below` among those who want to be finalized. False: there is none. */
-static bool
-next_priority(const struct orr_object_list *members, int below, int *priority)
+enum { NO_PRIORITY = INT16_MIN - 1 };
+
+static inline void
+fetch_ahead(const struct orr_object_list *members, size_t i)
 {
-    bool found = false;
-    for (size_t i = 0; i < members->count; i++) {
-        const struct orr_object *object = orr_list_object(members, i);
-        int its = orr_type_of(object)->priority;
-        if (wants_finalize(object) && its < below && (!found || its > *priority)) {
-            *priority = its;
-            found = true;
-        }
-    }
-    return found;
+    if (i + AHEAD < members->count)
+        __builtin_prefetch((void *)members->items[i + AHEAD], 1);
 }
 
-static void
-finalize_members(struct orr_thread *thread, const struct orr_object_list *members)
+static inline int
+higher(int priority, int other)
 {
-    struct orr_heap *heap = thread->heap;
-    int priority = INT16_MAX + 1;
-    while (next_priority(members, priority, &priority))
-        for (size_t i = 0; i < members->count; i++) {
-            struct orr_object *object = orr_list_object(members, i);
-            if (!wants_finalize(object) || orr_type_of(object)->priority != priority)
-                continue;
+    return priority > other ? priority : other;
+}
+
+/* Holds all members, if they are not held yet, and returns the highest priority among those who want to be
+ * finalized. */
+static int
+hold_and_rank(struct orr_thread *thread, struct orr_object_list *members)
+{
+    int highest = NO_PRIORITY;
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        fetch_ahead(members, i);
+        if (!members->is_held)
+            thread->heap->rc->retain(thread, object);
+        if (wants_finalize(object))
+            highest = higher(highest, orr_type_of(object)->priority);
+    }
+    members->is_held = true;
+    return highest;
+}
+
+/* Those of one priority. Returns the next lower one. */
+static int
+finalize_some(struct orr_thread *thread, const struct orr_object_list *members, int priority)
+{
+    _Atomic(uint64_t) *pending = &thread->heap->gc.finalizers_pending;
+    int next = NO_PRIORITY;
+    for (size_t i = 0; i < members->count; i++) {
+        struct orr_object *object = orr_list_object(members, i);
+        fetch_ahead(members, i);
+        if (!wants_finalize(object))
+            continue;
+        int its = orr_type_of(object)->priority;
+        if (its == priority) {
             orr_finalize(thread, object);
-            orr_sub_relaxed(&heap->gc.finalizers_pending, 1); /* relaxed: a count for those who ask */
-        }
+            /* relaxed, both, and no read-modify-write: only who collects writes it */
+            orr_store_relaxed(pending, orr_load_relaxed(pending) - 1);
+        } else
+            next = higher(next, its);
+    }
+    return next;
+}
+
+/* One pause for all of one priority: reading the clock twice for each would cost more than most finalizers. */
+static void
+finalize_members(struct orr_thread *thread, const struct orr_object_list *members, int priority)
+{
+    while (priority != NO_PRIORITY) {
+        uint64_t start_ns = orr_clock_ns();
+        priority = finalize_some(thread, members, priority);
+        orr_pause_note(thread, ORR_PAUSE_FINALIZER, start_ns);
+    }
 }
 
 /* --- 5. the second proof ----------------------------------------------------------------------------- */
 
+struct proof {
+    struct orr_heap *heap;
+    bool has_outside; /* a member refers to what is none */
+};
+
 static void
-take_internal(struct orr_slot *slot, void *heap)
+take_internal(struct orr_slot *slot, void *argument)
 {
+    struct proof *proof = argument;
     struct orr_object *child = orr_slot_peek(slot);
-    if (child && orr_is_garbage(child)) /* relaxed: stopped */
-        orr_sub_relaxed(orr_scratch(heap, child), 1);
+    if (!child)
+        return;
+    if (!orr_is_garbage(child)) {
+        proof->has_outside = true;
+        return;
+    }
+    _Atomic(uint32_t) *word = orr_scratch(proof->heap, child);
+    orr_store_relaxed(word, orr_load_relaxed(word) - 1); /* relaxed, and no read-modify-write: stopped */
 }
 
-/* World stopped, counts settled. Members with references beyond ours and the set's own are alive. */
-static void
+/* World stopped, counts settled; the members' words are zero. Members with references beyond ours and the set's own
+ * are alive. False: none is, and none refers to what is no member; it stays so, because nobody can reach them. */
+static bool
 prove_by_counts(struct orr_heap *heap, struct orr_object_list *members)
 {
     size_t count = members->count;
     struct saving saving = saving_behind(heap, members);
-    for (size_t i = 0; i < count; i++) { /* relaxed, all: stopped */
+    struct proof proof = {.heap = heap};
+    for (size_t i = 0; ORR_IS_CHECKED && i < count; i++) /* relaxed: stopped */
+        orr_assert(orr_load_relaxed(orr_scratch(heap, orr_list_object(members, i))) == 0);
+    for (size_t i = 0; i < count; i++) { /* relaxed, all: stopped. What others took is below zero meanwhile. */
         struct orr_object *object = orr_list_object(members, i);
-        orr_store_relaxed(orr_scratch(heap, object), (uint32_t)orr_count_stopped(object) - 1);
+        _Atomic(uint32_t) *word = orr_scratch(heap, object);
+        fetch_ahead(members, i);
+        orr_store_relaxed(word, orr_load_relaxed(word) + (uint32_t)orr_count_stopped(object) - 1);
+        orr_object_trace(object, orr_layout_of(object), take_internal, &proof);
     }
     for (size_t i = 0; i < count; i++) {
         struct orr_object *object = orr_list_object(members, i);
-        orr_object_trace(object, orr_layout_of(object), take_internal, heap);
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct orr_object *object = orr_list_object(members, i);
-        if (orr_is_garbage(object) && orr_load_relaxed(orr_scratch(heap, object)) != 0)
+        _Atomic(uint32_t) *word = orr_scratch(heap, object);
+        if (orr_load_relaxed(word) == 0)
+            continue;
+        orr_store_relaxed(word, 0);
+        proof.has_outside = true; /* who is saved is outside */
+        if (orr_is_garbage(object))
             save_all_of(&saving, object);
     }
-    for (size_t i = 0; i < count; i++)
-        orr_store_relaxed(orr_scratch(heap, orr_list_object(members, i)), 0);
+    return proof.has_outside;
 }
 
 /* Members that live again leave the list; they lose the count that we hold. Two steps, because a drop may be a
@@ -330,26 +384,29 @@ hold(struct orr_thread *thread, struct orr_object_list *members)
     members->is_held = true;
 }
 
-/* Runs the finalizers and keeps in the list those that are dead all the same. */
-static void
+/* Runs the finalizers and keeps in the list those that are dead all the same. Whether one of them may refer to an
+ * object that is none. */
+static bool
 finalize_and_prove(struct orr_thread *thread, struct orr_object_list *members,
                    void (*prove)(struct orr_thread *), struct orr_collection *collection)
 {
     struct orr_heap *heap = thread->heap;
-    hold(thread, members);
-    finalize_members(thread, members);
+    bool has_outside = true;
+    finalize_members(thread, members, hold_and_rank(thread, members));
     remember_most(members);
     orr_world_stop(heap, thread);
     orr_counts_settle(thread);
     if (prove)
         prove(thread);
     else
-        prove_by_counts(heap, members);
+        has_outside = prove_by_counts(heap, members);
     clear_weak_references(thread, members, true);
     members->is_final = true;
     orr_world_resume(heap);
-    let_living_go(thread, members, collection);
+    if (has_outside)
+        let_living_go(thread, members, collection);
     orr_weak_call_all(thread, collection->called_before);
+    return has_outside;
 }
 
 /* --- 6 and 7: the end -------------------------------------------------------------------------------- */
@@ -469,9 +526,9 @@ orr_garbage_free(struct orr_thread *thread, struct orr_object_list *members, boo
         orr_sub_relaxed(&heap->gc.finalizers_pending, 1); /* relaxed: a count for those who ask */
     }
     if (finalizes)
-        finalize_and_prove(thread, members, prove, collection);
+        has_outside = finalize_and_prove(thread, members, prove, collection);
     members->is_final = true;
-    end_members(thread, members, has_outside || finalizes, collection);
+    end_members(thread, members, has_outside, collection);
 }
 
 void
