@@ -204,6 +204,31 @@ clear_weak_references(struct orr_thread *thread, struct orr_object_list *members
     }
 }
 
+/* Whether a weak reference to a member may be left: those to classes outlive the others (rule 54), so callbacks
+ * and other threads can find the member and take the set apart. */
+static bool
+can_be_found(const struct orr_object_list *members)
+{
+    if (!orr_weaks_any())
+        return false;
+    for (size_t i = 0; i < members->count; i++) {
+        const struct orr_object *object = orr_list_object(members, i);
+        /* relaxed: stopped */
+        if ((orr_type_of(object)->flags & ORR_TYPE_CLASS) &&
+            (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED))
+            return true;
+    }
+    return false;
+}
+
+static void
+hold(struct orr_thread *thread, struct orr_object_list *members)
+{
+    for (size_t i = 0; i < members->count; i++)
+        thread->heap->rc->retain(thread, orr_list_object(members, i));
+    members->is_held = true;
+}
+
 static bool
 wants_finalize(const struct orr_object *object)
 {
@@ -229,6 +254,8 @@ orr_garbage_close(struct orr_thread *thread, struct orr_object_list *members,
     bool kept = set_legacy_aside(thread, members, collection);
     collection->finalizers = count_finalizers(members);
     clear_weak_references(thread, members, collection->finalizers == 0);
+    if (collection->finalizers != 0 && can_be_found(members))
+        hold(thread, members); /* else not before the finalizers: that is cheaper with the world running */
     return kept;
 }
 
@@ -374,14 +401,6 @@ let_living_go(struct orr_thread *thread, struct orr_object_list *members,
         members->count--;
         orr_drop(thread, object);
     }
-}
-
-static void
-hold(struct orr_thread *thread, struct orr_object_list *members)
-{
-    for (size_t i = 0; i < members->count; i++)
-        thread->heap->rc->retain(thread, orr_list_object(members, i));
-    members->is_held = true;
 }
 
 /* Runs the finalizers and keeps in the list those that are dead all the same. Whether one of them may refer to an

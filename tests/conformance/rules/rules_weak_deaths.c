@@ -247,11 +247,23 @@ expect_three_cleared(struct orr_thread *thread, struct actor *actor)
         RULE_CHECK(scene_weak_is_null(thread, actor->scene, i));
 }
 
+/* The class can still be had; without its reference nothing holds the instance but the collection. */
+static void
+take_apart(struct orr_thread *thread, struct orr_object *weak, struct cue *cue)
+{
+    (void)weak;
+    ORR_OWN(thread, class, scene_weak_get(thread, cue->scene, TO_CLASS));
+    RULE_CHECK(class.ref == &cue->scene->cast[CLASS]->header);
+    orr_set(thread, class.ref, 0, NULL);
+}
+
 /* With comes_back, the instance, and so its class, survive the collection. */
 static void
-collect_class(struct orr_thread *thread, bool comes_back)
+collect_class(struct orr_thread *thread, bool comes_back, bool comes_apart)
 {
     struct scene *const scene = scene_open(thread);
+    if (comes_apart)
+        scene->on_call = take_apart;
     scene->on_finalize = look_up_class;
     scene->on_destroy = expect_three_cleared;
     scene->number = comes_back;
@@ -284,8 +296,9 @@ static void
 collect_classes(struct orr_thread *thread, uint32_t index, void *argument)
 {
     (void)index, (void)argument;
-    collect_class(thread, false);
-    collect_class(thread, true);
+    collect_class(thread, false, false);
+    collect_class(thread, true, false);
+    collect_class(thread, false, true);
 }
 
 RULE(54, "weak references without callback to classes last until the finalizers have run")
