@@ -372,6 +372,8 @@ try_retain(struct orr_thread *thread, struct orr_object *object)
         orr_rc_retain(thread, object);
         return true;
     }
+    if (orr_is_immortal(object)) /* releases do not count it: a count here would only grow, and come round */
+        return true;
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */
     for (;;) {
         uint32_t state = shared & ORR_SHARED_STATE;

@@ -469,6 +469,8 @@ use_as_anybody(void)
         elsewhere(other_releases);
         orr_release(me, object);
         elsewhere(other_retains);
+        elsewhere(other_tries);
+        cr_assert(other_succeeded && heap->rc->try_retain(me, object));
     }
     cr_assert_eq(orr_load_relaxed(&object->counts), counts, "an immortal object was counted");
     cr_assert_eq(orr_load_relaxed(&object->owner), ORR_OWNER_IMMORTAL);
