@@ -114,13 +114,14 @@ is_due(struct orr_thread *thread)
     uint64_t used = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: estimates */
     uint64_t after = orr_load_relaxed(&heap->bytes_after_collection);
     uint64_t growth = used > after ? used - after : 0;
+    int64_t born;
     switch (trigger.kind) {
     case ORR_TRIGGER_count:
     case ORR_TRIGGER_adaptive:
         if (heap->wants_candidates)
             return candidates_are_many(thread);
-        return orr_load_relaxed(&heap->live) - orr_load_relaxed(&heap->live_after_collection) >=
-               (int64_t)orr_load_relaxed(&heap->count_limit);
+        born = orr_load_relaxed(&heap->live) - orr_load_relaxed(&heap->live_after_collection);
+        return born >= 0 && (uint64_t)born >= orr_load_relaxed(&heap->count_limit);
     case ORR_TRIGGER_bytes:
         return growth >= trigger.bytes;
     case ORR_TRIGGER_ratio:
@@ -130,20 +131,29 @@ is_due(struct orr_thread *thread)
     }
 }
 
+#define ADAPTIVE_MOST (UINT64_MAX / ADAPTIVE_SPAN) /* "never" must not come round to "always" */
+
+static uint64_t
+at_most(uint64_t number, uint64_t most)
+{
+    return number < most ? number : most;
+}
+
 /* Nim's rule, with PHP's direction: a collection that found little makes the next one rarer. */
 static void
 adapt(struct orr_heap *heap, const struct orr_collection *collection)
 {
     if (trigger_kind(heap) != ORR_TRIGGER_adaptive)
         return;
-    uint64_t start = orr_load_relaxed(&heap->gc.trigger_count); /* relaxed: a setting */
-    uint64_t limit = orr_load_relaxed(&heap->count_limit); /* relaxed: one collection at a time */
+    /* relaxed, both: a setting; one collection at a time */
+    uint64_t start = at_most(orr_load_relaxed(&heap->gc.trigger_count), ADAPTIVE_MOST);
+    uint64_t limit = at_most(orr_load_relaxed(&heap->count_limit), ADAPTIVE_MOST);
     limit = collection->freed * 2 >= collection->nodes_visited ? limit * 2 / 3 : limit * 3 / 2;
     uint64_t floor = start < ADAPTIVE_FLOOR ? start : ADAPTIVE_FLOOR;
     if (limit < floor)
         limit = floor;
-    if (heap->wants_candidates && limit > start * ADAPTIVE_SPAN)
-        limit = start * ADAPTIVE_SPAN;
+    if (heap->wants_candidates)
+        limit = at_most(limit, start * ADAPTIVE_SPAN);
     orr_store_relaxed(&heap->count_limit, limit);
 }
 

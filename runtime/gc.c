@@ -38,7 +38,7 @@ orr_gc_open(struct orr_heap *heap)
     orr_store_relaxed(&gc->thresholds[0], count ? count : YOUNG_THRESHOLD);
     for (int i = 1; i < ORR_GENERATIONS; i++)
         orr_store_relaxed(&gc->thresholds[i], (uint64_t)OLDER_THRESHOLD);
-    if (options->thresholds[0])
+    if (options->thresholds[0] || options->thresholds[1] || options->thresholds[2])
         orr_gc_threshold_set(heap, options->thresholds);
     orr_store_relaxed(&gc->disabled, options->gc_disabled);
     orr_store_relaxed(&gc->debug, options->debug);
@@ -271,23 +271,30 @@ orr_gc_step(struct orr_thread *thread, uint64_t budget_ns, struct orr_gc_result 
 
 /* --- around a collection ------------------------------------------------------------------------------ */
 
+/* Steps to the next entry (or the first) and copies it: entries end by being emptied, on any thread. */
+static struct orr_gc_hook *
+next_hook(struct orr_gc *gc, struct orr_gc_hook *hook, struct orr_gc_hook *copy)
+{
+    orr_mutex_lock(&gc->lock);
+    hook = hook ? hook->next : gc->hooks;
+    if (hook)
+        *copy = *hook;
+    orr_mutex_unlock(&gc->lock);
+    return hook;
+}
+
 static void
 call_hooks(struct orr_thread *thread, const struct orr_gc_event *event)
 {
     struct orr_gc *gc = &thread->heap->gc;
-    orr_mutex_lock(&gc->lock);
-    struct orr_gc_hook *hook = gc->hooks;
-    orr_mutex_unlock(&gc->lock);
-    while (hook) {
+    struct orr_gc_hook copy;
+    for (struct orr_gc_hook *hook = NULL; (hook = next_hook(gc, hook, &copy));) {
         struct orr_error saved;
-        orr_gc_callback *callback = hook->callback;
+        if (!copy.callback) /* removed while a collection runs; freed at its end */
+            continue;
         orr_raise_save(thread, &saved);
-        if (callback) /* null: removed while a collection ran; freed after the next one */
-            callback(thread, event, hook->context);
+        copy.callback(thread, event, copy.context);
         orr_raise_restore(thread, &saved, "a callback of the collector");
-        orr_mutex_lock(&gc->lock);
-        hook = hook->next;
-        orr_mutex_unlock(&gc->lock);
     }
 }
 
