@@ -256,22 +256,26 @@ kind_for(const struct orr_object *referent, orr_weak_callback *callback)
 static struct orr_weak *
 take_shared(struct orr_thread *thread, struct orr_weak_cell *cell)
 {
-    for (struct orr_weak *weak = cell ? cell->weaks : NULL; weak; weak = weak->next)
-        if (weak->is_shared && thread->heap->rc->try_retain(thread, &weak->header))
+    for (struct orr_weak *weak = cell ? cell->weaks : NULL; weak && weak->is_shared; weak = weak->next)
+        if (thread->heap->rc->try_retain(thread, &weak->header))
             return weak;
     return NULL;
 }
 
-/* Lock held. */
+/* Lock held. The shared one (and former ones that are dying) in front: it is asked for again and again, and
+ * there may be a million others. */
 static void
 enter(struct orr_weak *weak, struct orr_weak_cell *cell)
 {
+    struct orr_weak **link = &cell->weaks;
+    while (!weak->is_shared && *link && (*link)->is_shared)
+        link = &(*link)->next;
     weak->cell = cell;
-    weak->next = cell->weaks;
+    weak->next = *link;
     if (weak->next)
         weak->next->link = &weak->next;
-    weak->link = &cell->weaks;
-    cell->weaks = weak;
+    weak->link = link;
+    *link = weak;
 }
 
 /* The cell of those that have left theirs: garbage that a finalizer resurrects (rule 47). */

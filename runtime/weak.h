@@ -51,7 +51,7 @@ struct orr_weak_cell {
     _Atomic(uint32_t) owner;  /* biased: the id of the owner while the referent is unmerged, else 0 */
     struct orr_heap *heap;
     const struct orr_object *key; /* the referent's address while the table has this cell, else null */
-    struct orr_weak *weaks;   /* newest first */
+    struct orr_weak *weaks;   /* the shared one, then newest first */
     struct orr_ephemeron *ephemerons; /* in the cell for them: entries of weak maps */
     struct orr_weak_cell *next, **link; /* in its bucket; once out of the table, among the cleared */
     enum orr_weak_cell_kind kind;
