@@ -3,6 +3,7 @@
  * Whoever asks while another thread collects waits in a blocking region and returns after a collection that
  * began after the call: number `begun at the call` + 1 or later (scheme-rs pull request 328 is the off-by-one).
  * Who waits for a collection that has come to its callbacks stops waiting: they may wait for it.
+ * Who waits because a trigger went off stops soon in any case.
  * A request from inside a collection, on the same thread, returns at once: collections do not nest.
  *
  * sync        publishes                                observes                               then visible
@@ -252,15 +253,34 @@ orr_collecting_end(struct orr_thread *thread)
     orr_wake_all(&heap->collecting);
 }
 
+/* How long a thread waits for another's collection. */
+enum waiting { NOT_AT_ALL, A_LITTLE, UNTIL_IT_ENDS };
+
+enum { PATIENCE_NS = 100000000 };
+
+/* Whether a collection that nobody asked for should start without us: the one under way may be in a callback or a
+ * destroy that waits for what this thread has, a lock say. Then it is waited for once, not at every look. */
+static bool
+is_out_of_patience(struct orr_thread *thread, uint64_t begun, uint64_t start_ns)
+{
+    if (thread->given_up != begun && orr_clock_ns() - start_ns < PATIENCE_NS)
+        return false;
+    thread->given_up = begun;
+    return true;
+}
+
 /* Takes the right to collect; false: somebody did, after the call, what was asked for, or we may not wait. */
 static bool
-begin(struct orr_thread *thread, const struct orr_collection *collection, bool waits)
+begin(struct orr_thread *thread, const struct orr_collection *collection, enum waiting waiting)
 {
     struct orr_heap *heap = thread->heap;
     _Atomic(uint64_t) *done = &heap->gc.done[collection->generation];
     uint64_t begun = orr_load_acquire(&heap->collections_begun); /* acquire: begun before we asked */
+    uint64_t start_ns = orr_clock_ns();
     while (!orr_collecting_begin(thread, false)) {
-        if (thread->collecting || !waits || !wait_for_collection(thread))
+        if (thread->collecting || waiting == NOT_AT_ALL ||
+            (waiting == A_LITTLE && is_out_of_patience(thread, begun, start_ns)) ||
+            !wait_for_collection(thread))
             return false;
         if (orr_load_acquire(done) > begun) /* sync:collecting  acquire */
             return false;
@@ -278,10 +298,10 @@ finish(struct orr_thread *thread, const struct orr_collection *collection)
     orr_collecting_end(thread);
 }
 
-void
-orr_collection_run(struct orr_thread *thread, struct orr_collection *collection, bool waits)
+static void
+run(struct orr_thread *thread, struct orr_collection *collection, enum waiting waiting)
 {
-    if (!begin(thread, collection, waits))
+    if (!begin(thread, collection, waiting))
         return;
     run_collection(thread, collection);
     finish(thread, collection);
@@ -289,21 +309,28 @@ orr_collection_run(struct orr_thread *thread, struct orr_collection *collection,
         orr_cascade_all(thread, thread->heap->options.release_slice);
 }
 
+void
+orr_collection_run(struct orr_thread *thread, struct orr_collection *collection, bool waits)
+{
+    run(thread, collection, waits ? UNTIL_IT_ENDS : NOT_AT_ALL);
+}
+
 /* Returns how many objects it freed. */
 static uint64_t
-collect(struct orr_thread *thread, const char *cause, enum orr_urgency urgency)
+collect(struct orr_thread *thread, const char *cause, enum orr_urgency urgency,
+        enum waiting waiting)
 {
     struct orr_collection collection = {
         .cause = cause, .urgency = urgency, .generation = ORR_GENERATION_OLDEST};
     if (thread->heap->collector->collect)
-        orr_collection_run(thread, &collection, true);
+        run(thread, &collection, waiting);
     return collection.freed;
 }
 
 void
 orr_collect(struct orr_thread *thread, const char *cause)
 {
-    collect(thread, cause, ORR_URGENCY_REQUESTED);
+    collect(thread, cause, ORR_URGENCY_REQUESTED, UNTIL_IT_ENDS);
 }
 
 static void
@@ -314,7 +341,7 @@ collect_if_due(struct orr_thread *thread, size_t bytes)
         return;
     orr_live_tell(thread);
     if (is_bound_near(heap, bytes)) {
-        collect(thread, "bound", ORR_URGENCY_COMPLETE);
+        collect(thread, "bound", ORR_URGENCY_COMPLETE, A_LITTLE);
         return;
     }
     if (!is_due(thread))
@@ -323,7 +350,7 @@ collect_if_due(struct orr_thread *thread, size_t bytes)
         .cause = trigger_names[trigger_kind(heap)],
         .urgency = ORR_URGENCY_AUTOMATIC,
         .generation = heap->collector->due ? heap->collector->due(heap) : ORR_GENERATION_OLDEST};
-    orr_collection_run(thread, &collection, true);
+    run(thread, &collection, A_LITTLE);
 }
 
 void
@@ -345,7 +372,7 @@ orr_settle(struct orr_thread *thread)
     /* What dies of the dead by counting may leave new candidates behind. */
     uint64_t freed = 0;
     for (uint32_t i = 0; i < heap->collector->completeness || (freed && heap->wants_candidates); i++)
-        freed = collect(thread, "settle", ORR_URGENCY_COMPLETE);
+        freed = collect(thread, "settle", ORR_URGENCY_COMPLETE, UNTIL_IT_ENDS);
     orr_cascade_all(thread, 0);
 }
 
@@ -376,7 +403,7 @@ allocate_hard(struct orr_thread *thread, size_t bytes)
     uint64_t start_ns = orr_clock_ns();
     if (!thread->cascading)
         heap->rc->cascade(thread, 0);
-    collect(thread, "limit", ORR_URGENCY_COMPLETE);
+    collect(thread, "limit", ORR_URGENCY_COMPLETE, UNTIL_IT_ENDS);
     wait_for_callbacks(thread);
     if (heap->kind->trim && !thread->collecting) {
         orr_world_stop(heap, thread);

@@ -106,6 +106,7 @@ struct orr_thread {
     void *heap_private;         /* the heap kind's own thread state */
     void *collector_private;    /* the collector's own thread state */
     bool collecting;            /* is inside orr_collect */
+    uint64_t given_up;          /* number of the collection that it waits for no longer when a trigger goes off */
     struct orr_error raised;    /* raise.h; status ORR_OK: nothing is pending */
     struct orr_object *postponed; /* dead, linked through counts: their callbacks wait for the world to run */
     struct orr_slot called_weaks; /* newest first, linked through `pending`: callbacks to run (weak.h) */

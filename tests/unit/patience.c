@@ -1,0 +1,120 @@
+/* patience.c - a collection whose callback waits for another thread, while that one allocates until a collection is
+ * due: it goes on without one.
+ *
+ * Finalizers and callbacks of weak references that wait are in conformance/faults_waiting.c; here is what has no
+ * leave to wait, but may want a lock.
+ */
+#define ORR_RC biased
+#define ORR_RC_HEADER "runtime/rc_biased.h"
+#define ORR_ROOTED 1
+#include "runtime/mutator.h"
+
+#include "runtime/gc.h"
+#include "tests/unit/small_heap.h"
+
+static struct orr_heap *heap;
+static _Atomic(uint32_t) has_come, is_done;
+
+static void
+await(struct orr_thread *thread, _Atomic(uint32_t) *flag)
+{
+    orr_block_enter(thread);
+    while (orr_load_acquire(flag) == 0)
+        orr_sleep_ns(100000);
+    orr_block_leave(thread);
+}
+
+/* The first time: waits until the other thread has done its work. */
+static void
+wait_in_callback(struct orr_thread *thread)
+{
+    if (orr_load_relaxed(&has_come)) /* relaxed: by this thread */
+        return;
+    orr_store_release(&has_come, 1);
+    await(thread, &is_done);
+}
+
+static void
+destroy(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)object;
+    wait_in_callback(thread);
+}
+
+static uint16_t waiter_index;
+static const struct orr_type waiter = {.name = "waiter",
+                                       .bytes = sizeof(struct small_pair),
+                                       .references = 2,
+                                       .destroy = destroy,
+                                       .index = &waiter_index};
+
+static void
+hear(struct orr_thread *thread, const struct orr_gc_event *event, void *phase)
+{
+    if (event->phase == *(enum orr_gc_phase *)phase)
+        wait_in_callback(thread);
+}
+
+static void
+make_loop(struct orr_thread *thread, const struct orr_type *type)
+{
+    ORR_OWN(thread, object, orr_new(thread, type));
+    cr_assert(object.ref);
+    orr_set(thread, object.ref, 0, object.ref);
+}
+
+static void *
+work(void *unused)
+{
+    struct orr_thread *thread = small_attach(heap);
+    await(thread, &has_come);
+    for (int i = 0; i < 20000; i++)
+        make_loop(thread, &small_pair);
+    orr_store_release(&is_done, 1);
+    orr_thread_detach(thread);
+    return unused;
+}
+
+static void
+collect_beside(const struct orr_type *type, enum orr_gc_phase *phase, uint64_t bound)
+{
+    struct orr_heap_options options =
+        small_options(&orr_rc_biased, "generations", &orr_heap_blocks);
+    struct orr_os_thread other;
+    options.trigger = (struct orr_trigger){.kind = ORR_TRIGGER_count, .count = 500};
+    options.garbage_bound = bound;
+    heap = small_heap_open(&options);
+    cr_assert_eq(orr_type_register(&waiter, NULL), ORR_OK);
+    struct orr_thread *thread = small_attach(heap);
+    cr_assert(!phase || orr_gc_callback_add(heap, hear, phase));
+    cr_assert(orr_os_thread_start(&other, work, NULL, 0));
+    make_loop(thread, type);
+    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL), ORR_OK);
+    orr_block_enter(thread);
+    orr_os_thread_join(&other);
+    orr_block_leave(thread);
+    orr_settle(thread);
+    cr_assert_eq(small_live(heap), 0);
+    orr_thread_detach(thread);
+    orr_heap_destroy(heap);
+}
+
+Test(patience, a_destroy_may_want_what_who_allocates_has, .timeout = 60)
+{
+    collect_beside(&waiter, NULL, 0);
+}
+
+Test(patience, so_may_a_callback_before_a_collection, .timeout = 60)
+{
+    collect_beside(&small_pair, &(enum orr_gc_phase){ORR_GC_START}, 0);
+}
+
+Test(patience, so_may_a_callback_after_a_collection, .timeout = 60)
+{
+    collect_beside(&small_pair, &(enum orr_gc_phase){ORR_GC_STOP}, 0);
+}
+
+Test(patience, the_bound_does_not_wait_either, .timeout = 60)
+{
+    collect_beside(&waiter, NULL, 65536);
+}
