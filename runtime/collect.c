@@ -359,6 +359,8 @@ orr_collect_if_due(struct orr_thread *thread)
     collect_if_due(thread, 0);
 }
 
+enum { SETTLE_MOST = 1000 }; /* callbacks and finalizers may make garbage at each collection, for ever */
+
 void
 orr_settle(struct orr_thread *thread)
 {
@@ -371,7 +373,9 @@ orr_settle(struct orr_thread *thread)
     }
     /* What dies of the dead by counting may leave new candidates behind. */
     uint64_t freed = 0;
-    for (uint32_t i = 0; i < heap->collector->completeness || (freed && heap->wants_candidates); i++)
+    for (uint32_t i = 0; i < heap->collector->completeness ||
+                         (freed && heap->wants_candidates && i < SETTLE_MOST);
+         i++)
         freed = collect(thread, "settle", ORR_URGENCY_COMPLETE, UNTIL_IT_ENDS);
     orr_cascade_all(thread, 0);
 }

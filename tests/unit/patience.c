@@ -118,3 +118,30 @@ Test(patience, the_bound_does_not_wait_either, .timeout = 60)
 {
     collect_beside(&waiter, NULL, 65536);
 }
+
+/* --- settling ---------------------------------------------------------------------------------------- */
+
+static void
+litter(struct orr_thread *thread, const struct orr_gc_event *event, void *unused)
+{
+    (void)event, (void)unused;
+    make_loop(thread, &small_pair);
+}
+
+Test(patience, settling_ends_though_a_callback_makes_garbage_each_time, .timeout = 60)
+{
+    static const char *const collectors[] = {"generations", "subtract", "trial", "mark"};
+    for (size_t i = 0; i < sizeof collectors / sizeof collectors[0]; i++) {
+        struct orr_heap_options options =
+            small_options(&orr_rc_biased, collectors[i], &orr_heap_blocks);
+        heap = small_heap_open(&options);
+        struct orr_thread *thread = small_attach(heap);
+        cr_assert(orr_gc_callback_add(heap, litter, NULL));
+        orr_settle(thread);
+        cr_assert(orr_gc_callback_remove(heap, litter, NULL));
+        orr_settle(thread);
+        cr_assert_eq(small_live(heap), 0, "%s", collectors[i]);
+        orr_thread_detach(thread);
+        orr_heap_destroy(heap);
+    }
+}
