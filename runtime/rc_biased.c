@@ -196,12 +196,11 @@ enqueue(struct orr_thread *thread, struct orr_object *object)
         orr_mutex_unlock(&slot->lock);
         merge_stopped(thread, object);
         return;
-    } else if (orr_thread_hold(slot->thread)) { /* it is blocked: do it for it */
+    } else if (orr_thread_hold_or_tell(slot->thread, ORR_ATTENTION_MERGE)) { /* it is blocked: do it for it */
         orr_buffer_each(&slot->queue, merge_entry, &merging);
         orr_buffer_clear(&slot->queue);
         orr_thread_unhold(slot->thread);
-    } else
-        orr_attention_set(slot->thread, ORR_ATTENTION_MERGE);
+    }
     orr_mutex_unlock(&slot->lock);
     orr_store_relaxed(&thread->counters.merge_queued, /* relaxed: own statistics */
                       orr_load_relaxed(&thread->counters.merge_queued) + 1);

@@ -51,5 +51,8 @@ void orr_pause_note(struct orr_thread *thread, enum orr_pause_cause cause, uint6
 /* Holds a blocked thread, so that its affairs can be settled for it; false if it is not blocked. */
 bool orr_thread_hold(struct orr_thread *thread);
 void orr_thread_unhold(struct orr_thread *thread);
+/* Sets bits of its attention, and holds it if it is blocked. False: it is running, and will see the bits before it
+ * is blocked. */
+bool orr_thread_hold_or_tell(struct orr_thread *thread, uint8_t bits);
 
 #endif

@@ -9,6 +9,7 @@
  *
  * sync          publishes                                      observes                               then visible
  * block-enter   block_enter: cas, acq_rel                      hold, stop: cas, acq_rel               all the thread did
+ * told          hold_or_tell: or, acq_rel                      block_enter: cas, acq_rel              what is queued for it
  * block-leave   unhold, resume: store, release                 block_leave: cas, acq_rel              what was done for it
  */
 #include "runtime/thread.h"
@@ -193,8 +194,8 @@ orr_thread_detach(struct orr_thread *thread)
 
 /* --- blocking regions ------------------------------------------------------------------------------ */
 
-void
-orr_block_enter(struct orr_thread *thread)
+static void
+enter(struct orr_thread *thread)
 {
     if (!thread->finishing)
         orr_poll_slow(thread);
@@ -203,6 +204,18 @@ orr_block_enter(struct orr_thread *thread)
     bool entered = orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_BLOCKED);
     orr_require(entered, "thread %u enters a blocking region in state %u", thread->id, state);
     orr_arrival_note(thread);
+}
+
+/* What is queued for a blocked thread would wait as long as it does: whoever queued while it went has told it, and
+ * it comes back to see to it. relaxed: sync:told made the bits visible, if they were set before we went */
+void
+orr_block_enter(struct orr_thread *thread)
+{
+    enter(thread);
+    while ((orr_load_relaxed(&thread->attention) & ORR_ATTENTION_MERGE) && !thread->finishing) {
+        orr_block_leave(thread);
+        enter(thread);
+    }
 }
 
 void
@@ -232,6 +245,16 @@ orr_thread_hold(struct orr_thread *thread)
     uint32_t state = ORR_THREAD_BLOCKED;
     /* sync:block-enter  acquire: all the thread did before it blocked */
     return orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_HELD);
+}
+
+bool
+orr_thread_hold_or_tell(struct orr_thread *thread, uint8_t bits)
+{
+    orr_attention_set(thread, bits);
+    /* sync:told  release: the bits. A write and not a look: either it comes before the thread's own step to BLOCKED,
+     * which then has the bits, or it comes after, and we hold it. */
+    orr_or_acq_rel(&thread->state, 0u);
+    return orr_thread_hold(thread);
 }
 
 void
