@@ -113,7 +113,8 @@ typedef void orr_gc_callback(struct orr_thread *thread, const struct orr_gc_even
 
 /* Calls `callback` at the start and at the end of each collection, on the collecting thread, world running,
  * in order of registration. It may use the heap, the garbage list, and raise errors. False: no memory.
- * Rules 15 to 17. Remove takes the first of that pair; false: there is none. */
+ * Rules 15 to 17. Remove takes the first of that pair; false: there is none. A collection on another thread may be in
+ * the callback then, and leave it later: what `context` points to must last until that collection has ended. */
 bool orr_gc_callback_add(struct orr_heap *heap, orr_gc_callback *callback, void *context);
 bool orr_gc_callback_remove(struct orr_heap *heap, orr_gc_callback *callback, void *context);
 
