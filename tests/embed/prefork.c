@@ -186,10 +186,10 @@ fork_one(struct orr_thread *thread, uint64_t loaded)
     fprintf(stderr, "prefork: of %" PRIu64 " bytes, the child made %" PRIu64 " its own\n", loaded,
             dirty);
     printf("child: %s, %s\n", answer.is_right ? "every price was right" : "something was wrong",
-           answer.dirty < 0     ? "the system does not tell what it wrote to"
+           answer.dirty < 0 ? "the system does not tell what it wrote to"
            /* checked builds mark what is borrowed, which is all that a child reads */
            : dirty < loaded / 2 || ORR_IS_CHECKED ? "it wrote to little of what was loaded"
-                                : "it wrote to much of what was loaded");
+                                                  : "it wrote to much of what was loaded");
     return true;
 }
 
