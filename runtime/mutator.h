@@ -12,6 +12,10 @@
  * the callee afterwards. A borrowed reference (orr_peek) lives until its holder is released, its slot is
  * written, or the next safepoint (orr_poll, an allocation, a blocking region); write orr_get when in doubt.
  *
+ * A cycle that is closed by moving its last reference from outside into it (orr_give of an object into itself) has
+ * lost that reference without a decrement: collectors that start from candidates (`trial`) never hear of it. Close
+ * it with orr_set and orr_release.
+ *
  *   private slots (only this thread writes)    get peek set give init
  *   shared slots (others may write)            load store exchange
  *   weak references                            weak_get, and weak.h
