@@ -32,11 +32,12 @@
 #define PARKED_LEAST ((uint64_t)4 << 20)
 
 enum {
-    AHEAD_OBJECT = 16,  /* list entries between fetching an object and using it */
-    AHEAD_SCRATCH = 8,  /* ... between fetching its children's words and using them */
+    AHEAD_OBJECT = 16,        /* list entries between fetching an object and using it */
+    AHEAD_SCRATCH = 8,        /* ... between fetching its children's words and using them */
     BUDGET_AUTOMATIC = 16384, /* about a millisecond of visiting */
-    BUDGET_FLOOR = 64,        /* a candidate is never given less: small rings are found in any case */
-    PARKED_GROWTH = 2   /* 1/2: how much the heap grows before the parked are looked at */
+    BUDGET_FLOOR = 64,    /* a candidate is never given less: small rings are found in any case */
+    LOOKS_PER_CLOCK = 16, /* candidates between two readings of the clock */
+    PARKED_GROWTH = 2     /* 1/2: how much the heap grows before the parked are looked at */
 };
 
 struct settings {
@@ -198,12 +199,26 @@ struct exploration {
     struct trial *trial;
     struct orr_thread *thread;
     uint64_t budget;
+    uint64_t deadline_ns; /* of a step; 0: none */
+    uint64_t looks;
+    bool is_over;
 };
+
+/* Whether the time of a step is used up; the clock is read now and then. */
+static bool
+is_late(struct exploration *exploration)
+{
+    if (exploration->deadline_ns != 0 && exploration->looks++ % LOOKS_PER_CLOCK == 0)
+        exploration->is_over = exploration->is_over || orr_clock_ns() > exploration->deadline_ns;
+    return exploration->is_over;
+}
 
 static void
 explore_entry(uintptr_t *entry, void *argument)
 {
     struct exploration *exploration = argument;
+    if (is_late(exploration) && orr_buffer_push(&exploration->trial->heap->orphans, *entry))
+        return; /* for the next collection, claimed as it is */
     struct orr_object *object = (struct orr_object *)(*entry & ~(uintptr_t)1);
     bool waits = orr_is_frozen_now(object); /* until it is unfrozen; it is not written to before */
     if (orr_is_corpse(object) ||
@@ -230,11 +245,12 @@ is_thorough(const struct orr_heap *heap, const struct trial *trial,
     if (collection->urgency == ORR_URGENCY_REQUESTED)
         return settings->budget == 0;
     uint64_t before = trial->parked_bytes;
-    return heap->parked.total != 0 && orr_load_relaxed(&heap->bytes_used) >
-                                          before + before / PARKED_GROWTH + PARKED_LEAST;
+    return heap->parked.total != 0 &&
+           orr_load_relaxed(&heap->bytes_used) > before + before / PARKED_GROWTH + PARKED_LEAST;
 }
 
-/* Explores all candidates; afterwards every claim has ended but those of the parked. */
+/* Explores all candidates, or what a step has time for; afterwards every claim has ended but those of the parked
+ * and of the orphans. */
 static void
 explore_all(struct orr_thread *thread, struct trial *trial, struct orr_collection *collection)
 {
@@ -248,9 +264,13 @@ explore_all(struct orr_thread *thread, struct trial *trial, struct orr_collectio
         uint64_t budget = ((struct settings *)heap->collector_settings)->budget;
         exploration.budget = budget ? budget : BUDGET_AUTOMATIC;
     }
+    if (collection->budget_ns) /* the other half is for what follows */
+        exploration.deadline_ns = collection->start_ns + collection->budget_ns / 2;
     orr_candidates_take(heap, &candidates);
     collection->candidates = candidates.total;
     orr_buffer_each(&candidates, explore_entry, &exploration);
+    collection->more = exploration.is_over;
+    orr_store_relaxed(&heap->orphan_count, heap->orphans.total); /* relaxed: an estimate */
     orr_buffer_clear(&candidates);
 }
 
@@ -398,6 +418,7 @@ const struct orr_collector orr_collector_trial = {
     .paper = "trial",
     .needs = ORR_NEEDS_COUNTS | ORR_NEEDS_CANDIDATES | ORR_NEEDS_SCRATCH,
     .completeness = 1,
+    .keeps_budget = true,
     .trigger = {.kind = ORR_TRIGGER_adaptive, .count = 10000, .bytes = 32 << 20, .ratio = 0.5},
     .heap_bytes = sizeof(struct trial),
     .settings_bytes = sizeof(struct settings),

@@ -84,7 +84,8 @@ enum orr_status orr_gc_collect_wait(struct orr_thread *thread, int generation,
                                     struct orr_gc_result *result, struct orr_error *error);
 
 /* Collects a little: what is likely to take no longer than budget_ns, judged by what collections of this heap
- * took so far; the oldest generation that fits. result->more: nothing fitted, or something was left. */
+ * took so far; the oldest generation that fits. result->more: nothing fitted, or something was left;
+ * number 0 without it: another collection is under way. */
 enum orr_status orr_gc_step(struct orr_thread *thread, uint64_t budget_ns,
                             struct orr_gc_result *result);
 
