@@ -104,10 +104,11 @@ drain(struct subtract *subtract)
 static void
 refuse_count(const struct orr_object *object, int64_t counted, uint32_t found)
 {
-    orr_require(false,
-                "object %p of type %s has %lld references by its count, but %u were found in the heap: "
-                "one was released twice or stored without a retain, or a trace reports one twice",
-                (const void *)object, orr_type_of(object)->name, (long long)counted, found);
+    orr_require(
+        false,
+        "object %p of type %s has %lld references by its count, but %u were found in the heap: "
+        "one was released twice or stored without a retain, or a trace reports one twice",
+        (const void *)object, orr_type_of(object)->name, (long long)counted, found);
 }
 
 static void
@@ -134,7 +135,8 @@ static void
 gather(struct orr_object *object, void *argument)
 {
     struct subtract *subtract = argument;
-    if (orr_is_corpse(object) || orr_is_frozen_now(object) || (orr_load_relaxed(orr_scratch(subtract->heap, object)) & REACHED))
+    if (orr_is_corpse(object) || orr_is_frozen_now(object) ||
+        (orr_load_relaxed(orr_scratch(subtract->heap, object)) & REACHED))
         return;
     orr_garbage_mark(object);
     orr_list_push(&subtract->garbage, (uintptr_t)object);

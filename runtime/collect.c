@@ -23,9 +23,9 @@
 /* --- triggers -------------------------------------------------------------------------------------- */
 
 enum {
-    RATIO_FLOOR = 4 << 20,    /* a heap smaller than this is treated as this large by `ratio` */
-    ADAPTIVE_FLOOR = 1000,    /* adaptive never asks more often than this */
-    ADAPTIVE_SPAN = 4         /* with candidates, nor rarer than this many times where it began: what a
+    RATIO_FLOOR = 4 << 20, /* a heap smaller than this is treated as this large by `ratio` */
+    ADAPTIVE_FLOOR = 1000, /* adaptive never asks more often than this */
+    ADAPTIVE_SPAN = 4      /* with candidates, nor rarer than this many times where it began: what a
                                * candidate costs is bounded, so waiting only makes pauses longer */
 };
 
@@ -96,8 +96,8 @@ is_bound_near(const struct orr_heap *heap, size_t bytes)
     uint64_t bound = orr_load_relaxed(&heap->gc.bound);
     if (bound == 0 || orr_load_relaxed(&heap->gc.disabled))
         return false;
-    uint64_t taken = orr_load_relaxed(&heap->bytes_taken) -
-                     orr_load_relaxed(&heap->gc.taken_at_complete);
+    uint64_t taken =
+        orr_load_relaxed(&heap->bytes_taken) - orr_load_relaxed(&heap->gc.taken_at_complete);
     uint64_t ahead = (uint64_t)ORR_BATCH_BYTES * orr_load_relaxed(&heap->thread_count);
     if (ahead > bound / 2)
         ahead = bound / 2;
@@ -126,7 +126,8 @@ is_due(struct orr_thread *thread)
     case ORR_TRIGGER_bytes:
         return growth >= trigger.bytes;
     case ORR_TRIGGER_ratio:
-        return (double)growth >= trigger.ratio * (double)(after > RATIO_FLOOR ? after : RATIO_FLOOR);
+        return (double)growth >=
+               trigger.ratio * (double)(after > RATIO_FLOOR ? after : RATIO_FLOOR);
     default:
         return false;
     }
@@ -188,7 +189,8 @@ static void
 run_collection(struct orr_thread *thread, struct orr_collection *collection)
 {
     struct orr_heap *heap = thread->heap;
-    collection->number = orr_add_relaxed(&heap->collections_begun, 1) + 1; /* relaxed: we hold collecting */
+    collection->number =
+        orr_add_relaxed(&heap->collections_begun, 1) + 1; /* relaxed: we hold collecting */
     collection->collector = heap->collector->name;
     collection->heap_bytes_before = orr_load_relaxed(&heap->bytes_used); /* relaxed: statistics */
     verify_stopped(thread, "before");
@@ -202,7 +204,8 @@ run_collection(struct orr_thread *thread, struct orr_collection *collection)
     orr_pause_note(thread, ORR_PAUSE_STOP, collection->start_ns);
     verify_stopped(thread, "after");
     orr_live_tell(thread);
-    collection->heap_bytes_after = orr_load_relaxed(&heap->bytes_used); /* relaxed, all: statistics */
+    collection->heap_bytes_after =
+        orr_load_relaxed(&heap->bytes_used); /* relaxed, all: statistics */
     orr_store_relaxed(&heap->bytes_after_collection, collection->heap_bytes_after);
     orr_store_relaxed(&heap->live_after_collection, orr_load_relaxed(&heap->live));
     raise_to(&heap->garbage_peak, collection->freed);
@@ -249,7 +252,7 @@ orr_collecting_end(struct orr_thread *thread)
     struct orr_heap *heap = thread->heap;
     thread->collecting = false;
     orr_store_relaxed(&heap->gc.finalizing, 0); /* relaxed: the store below publishes it */
-    orr_store_release(&heap->collecting, 0); /* sync:collecting  release */
+    orr_store_release(&heap->collecting, 0);    /* sync:collecting  release */
     orr_wake_all(&heap->collecting);
 }
 
@@ -275,7 +278,8 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
 {
     struct orr_heap *heap = thread->heap;
     _Atomic(uint64_t) *done = &heap->gc.done[collection->generation];
-    uint64_t begun = orr_load_acquire(&heap->collections_begun); /* acquire: begun before we asked */
+    uint64_t begun =
+        orr_load_acquire(&heap->collections_begun); /* acquire: begun before we asked */
     uint64_t start_ns = orr_clock_ns();
     while (!orr_collecting_begin(thread, false)) {
         if (thread->collecting || waiting == NOT_AT_ALL ||
@@ -359,7 +363,9 @@ orr_collect_if_due(struct orr_thread *thread)
     collect_if_due(thread, 0);
 }
 
-enum { SETTLE_MOST = 1000 }; /* callbacks and finalizers may make garbage at each collection, for ever */
+enum {
+    SETTLE_MOST = 1000
+}; /* callbacks and finalizers may make garbage at each collection, for ever */
 
 void
 orr_settle(struct orr_thread *thread)
@@ -373,8 +379,8 @@ orr_settle(struct orr_thread *thread)
     }
     /* What dies of the dead by counting may leave new candidates behind. */
     uint64_t freed = 0;
-    for (uint32_t i = 0; i < heap->collector->completeness ||
-                         (freed && heap->wants_candidates && i < SETTLE_MOST);
+    for (uint32_t i = 0;
+         i < heap->collector->completeness || (freed && heap->wants_candidates && i < SETTLE_MOST);
          i++)
         freed = collect(thread, "settle", ORR_URGENCY_COMPLETE, UNTIL_IT_ENDS);
     orr_cascade_all(thread, 0);

@@ -45,9 +45,8 @@ bool
 orr_gc_freeze(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
-    struct orr_collection collection = {.cause = "freeze",
-                                        .urgency = ORR_URGENCY_COMPLETE,
-                                        .generation = ORR_GENERATION_OLDEST};
+    struct orr_collection collection = {
+        .cause = "freeze", .urgency = ORR_URGENCY_COMPLETE, .generation = ORR_GENERATION_OLDEST};
     if (!heap->kind->is_walkable)
         return false;
     orr_collection_run(thread, &collection, true);
@@ -68,8 +67,8 @@ unfreeze_object(struct orr_object *object, void *heap)
 {
     const struct orr_collector *collector = ((struct orr_heap *)heap)->collector;
     if (orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN)
-        orr_store_relaxed(&object->colour, collector->generational ? (uint8_t)ORR_GENERATION_OLDEST
-                                                                   : (uint8_t)0);
+        orr_store_relaxed(&object->colour,
+                          collector->generational ? (uint8_t)ORR_GENERATION_OLDEST : (uint8_t)0);
 }
 
 void
@@ -87,8 +86,8 @@ orr_gc_unfreeze(struct orr_thread *thread)
 static void
 count_frozen(struct orr_object *object, void *count)
 {
-    *(uint64_t *)count += !orr_is_corpse(object) &&
-                          orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN;
+    *(uint64_t *)count +=
+        !orr_is_corpse(object) && orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN;
 }
 
 uint64_t

@@ -34,7 +34,8 @@ orr_gc_open(struct orr_heap *heap)
     gc->stats = orr_allocate(ORR_GENERATIONS * sizeof *gc->stats);
     orr_gc_trigger_set(heap, &options->trigger);
     /* relaxed, all: no threads yet */
-    uint64_t count = options->trigger.count ? options->trigger.count : heap->collector->trigger.count;
+    uint64_t count =
+        options->trigger.count ? options->trigger.count : heap->collector->trigger.count;
     orr_store_relaxed(&gc->thresholds[0], count ? count : YOUNG_THRESHOLD);
     for (int i = 1; i < ORR_GENERATIONS; i++)
         orr_store_relaxed(&gc->thresholds[i], (uint64_t)OLDER_THRESHOLD);
@@ -170,8 +171,8 @@ check_generation(int generation, struct orr_error *error)
 {
     if (generation >= 0 && generation < ORR_GENERATIONS)
         return ORR_OK;
-    return orr_fail(error, ORR_BAD_INPUT, "there is no generation %d; there are 0 to %d", generation,
-                    ORR_GENERATION_OLDEST);
+    return orr_fail(error, ORR_BAD_INPUT, "there is no generation %d; there are 0 to %d",
+                    generation, ORR_GENERATION_OLDEST);
 }
 
 static void
@@ -184,7 +185,8 @@ fill_result(const struct orr_heap *heap, const struct orr_collection *collection
         .number = collection->number,
         .collected = collection->freed + collection->saved,
         .uncollectable = collection->uncollectable,
-        .finalizers_pending = orr_load_relaxed(&heap->gc.finalizers_pending), /* relaxed: for people */
+        .finalizers_pending =
+            orr_load_relaxed(&heap->gc.finalizers_pending), /* relaxed: for people */
         .more = collection->more,
     };
     result->unreachable = result->collected + result->uncollectable;
@@ -256,7 +258,8 @@ orr_gc_step(struct orr_thread *thread, uint64_t budget_ns, struct orr_gc_result 
                                         .budget_ns = budget_ns,
                                         .more = true};
     int youngest = heap->collector->generational ? 0 : ORR_GENERATION_OLDEST;
-    while (collection.generation >= youngest && expected_ns(heap, collection.generation) > budget_ns)
+    while (collection.generation >= youngest &&
+           expected_ns(heap, collection.generation) > budget_ns)
         collection.generation--;
     bool fits = collection.generation >= youngest;
     if (fits || heap->collector->keeps_budget) {
@@ -322,8 +325,7 @@ report_collection(struct orr_heap *heap, const struct orr_collection *collection
                   " collected, %" PRIu64 " uncollectable, %.3f ms",
                   collection->number, collection->cause, collection->generation,
                   collection->nodes_visited, collection->freed + collection->saved,
-                  collection->uncollectable,
-                  (double)(orr_clock_ns() - collection->start_ns) / 1e6);
+                  collection->uncollectable, (double)(orr_clock_ns() - collection->start_ns) / 1e6);
 }
 
 static void
@@ -355,10 +357,11 @@ orr_gc_end(struct orr_thread *thread, struct orr_collection *collection)
     stats->duration_ns += duration_ns;
     orr_mutex_unlock(&gc->lock);
     orr_store_relaxed(&gc->last_ns[collection->generation], duration_ns); /* relaxed: an estimate */
-    orr_store_relaxed(&gc->finalizers_pending, (uint64_t)0); /* relaxed: for people */
+    orr_store_relaxed(&gc->finalizers_pending, (uint64_t)0);              /* relaxed: for people */
     uint32_t debug = orr_gc_debug(heap);
     if (collection->uncollectable && (debug & ORR_DEBUG_UNCOLLECTABLE))
-        orr_gc_report(heap, "%" PRIu64 " objects are uncollectable: a finalizer lies on their cycles",
+        orr_gc_report(heap,
+                      "%" PRIu64 " objects are uncollectable: a finalizer lies on their cycles",
                       collection->uncollectable);
     if (debug & ORR_DEBUG_STATS)
         report_collection(heap, collection);
@@ -478,7 +481,8 @@ orr_gc_garbage_get(struct orr_thread *thread, uint64_t i)
     orr_buffer_each(&heap->gc.garbage, look_for, &search);
     if (search.found) {
         object = orr_slot_peek(&search.found->slot);
-        heap->rc->retain(thread, object); /* the list's reference keeps it alive: we hold the lock */
+        heap->rc->retain(thread,
+                         object); /* the list's reference keeps it alive: we hold the lock */
     }
     orr_mutex_unlock(&heap->gc.lock);
     return object;

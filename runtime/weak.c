@@ -54,7 +54,8 @@ static _Atomic(bool) any;
 bool
 orr_weaks_any(void)
 {
-    return orr_load_relaxed(&any); /* relaxed: whoever asks has stopped whoever could have said so */
+    return orr_load_relaxed(
+        &any); /* relaxed: whoever asks has stopped whoever could have said so */
 }
 
 void
@@ -120,7 +121,8 @@ grow(void)
     if (table.buckets && table.count <= table.mask)
         return true;
     uint64_t size = table.buckets ? (table.mask + 1) * 2 : BUCKETS_LEAST;
-    struct orr_weak_cell **fresh = orr_allocate(size * sizeof(struct orr_weak_cell *)), **old = table.buckets;
+    struct orr_weak_cell **fresh = orr_allocate(size * sizeof(struct orr_weak_cell *)),
+                         **old = table.buckets;
     if (!fresh)
         return old != NULL;
     uint64_t old_size = old ? table.mask + 1 : 0;
@@ -256,7 +258,8 @@ kind_for(const struct orr_object *referent, orr_weak_callback *callback)
 static struct orr_weak *
 take_shared(struct orr_thread *thread, struct orr_weak_cell *cell)
 {
-    for (struct orr_weak *weak = cell ? cell->weaks : NULL; weak && weak->is_shared; weak = weak->next)
+    for (struct orr_weak *weak = cell ? cell->weaks : NULL; weak && weak->is_shared;
+         weak = weak->next)
         if (thread->heap->rc->try_retain(thread, &weak->header))
             return weak;
     return NULL;
@@ -328,7 +331,8 @@ orr_weak_new(struct orr_thread *thread, struct orr_object *referent, orr_weak_ca
         if (shared)
             return &shared->header;
     }
-    struct orr_weak *weak = (struct orr_weak *)orr_new(thread, &orr_weak_type); /* may collect: rule 52 */
+    struct orr_weak *weak =
+        (struct orr_weak *)orr_new(thread, &orr_weak_type); /* may collect: rule 52 */
     if (!weak)
         return NULL;
     fill(thread, weak, callback, argument, context);
@@ -359,7 +363,8 @@ orr_weak_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
     if (!object)
         return NULL;
     /* While the bit is ours, whoever lets the object die waits for it: its header is readable. */
-    bool held = !((uintptr_t)object & ORR_WEAK_DYING) && thread->heap->rc->try_retain(thread, object);
+    bool held =
+        !((uintptr_t)object & ORR_WEAK_DYING) && thread->heap->rc->try_retain(thread, object);
     orr_slot_unlock(&cell->referent, object);
     return held ? object : NULL;
 }
@@ -398,7 +403,8 @@ static void
 set_referent(struct orr_weak_cell *cell, uintptr_t word)
 {
     if (orr_slot_lock(&cell->referent))
-        orr_store_release(&cell->referent.word, word); /* sync:weak-cell  release: the object's revival */
+        orr_store_release(&cell->referent.word,
+                          word); /* sync:weak-cell  release: the object's revival */
 }
 
 void
@@ -437,7 +443,8 @@ orr_weak_disown(struct orr_object *object)
     for (unsigned kind = 0; kind < ORR_WEAK_CELL_KINDS; kind++) {
         struct orr_weak_cell *cell = find(object, kind);
         if (cell)
-            orr_store_relaxed(&cell->owner, 0); /* relaxed: read by the owner, for whom or by whom we merge */
+            orr_store_relaxed(&cell->owner,
+                              0); /* relaxed: read by the owner, for whom or by whom we merge */
     }
     orr_weaks_unlock();
 }
@@ -486,7 +493,8 @@ orr_weak_clear(struct orr_thread *thread, struct orr_object *object, bool classe
     if (orr_is_weak(object))
         leave((struct orr_weak *)object);
     else {
-        for (unsigned kind = ORR_WEAK_CELL; kind <= (classes ? ORR_WEAK_CELL_LATE : ORR_WEAK_CELL); kind++) {
+        for (unsigned kind = ORR_WEAK_CELL; kind <= (classes ? ORR_WEAK_CELL_LATE : ORR_WEAK_CELL);
+             kind++) {
             struct orr_weak_cell *cell = find(object, kind);
             if (cell)
                 clear_cell(thread, cell);

@@ -12,7 +12,8 @@ enum { AHEAD = 16 }; /* members fetched before they are freed */
 static bool
 types_have(uint32_t what)
 {
-    return orr_load_relaxed(&orr_types_have) & what; /* relaxed: registered before its first object */
+    return orr_load_relaxed(&orr_types_have) &
+           what; /* relaxed: registered before its first object */
 }
 
 /* --- leaving the set --------------------------------------------------------------------------------- */
@@ -47,7 +48,8 @@ save_all_of(struct saving *saving, struct orr_object *object)
 {
     save(saving->heap, object, &saving->reached);
     while (saving->reached.count) {
-        struct orr_object *next = (struct orr_object *)saving->reached.items[--saving->reached.count];
+        struct orr_object *next =
+            (struct orr_object *)saving->reached.items[--saving->reached.count];
         orr_object_trace(next, orr_layout_of(next), save_child, saving);
     }
 }
@@ -255,7 +257,8 @@ orr_garbage_close(struct orr_thread *thread, struct orr_object_list *members,
     collection->finalizers = count_finalizers(members);
     clear_weak_references(thread, members, collection->finalizers == 0);
     if (collection->finalizers != 0 && can_be_found(members))
-        hold(thread, members); /* else not before the finalizers: that is cheaper with the world running */
+        hold(thread,
+             members); /* else not before the finalizers: that is cheaper with the world running */
     return kept;
 }
 
@@ -346,7 +349,8 @@ take_internal(struct orr_slot *slot, void *argument)
         return;
     }
     _Atomic(uint32_t) *word = orr_scratch(proof->heap, child);
-    orr_store_relaxed(word, orr_load_relaxed(word) - 1); /* relaxed, and no read-modify-write: stopped */
+    orr_store_relaxed(word,
+                      orr_load_relaxed(word) - 1); /* relaxed, and no read-modify-write: stopped */
 }
 
 /* World stopped, counts settled; the members' words are zero. Members with references beyond ours and the set's own
@@ -359,7 +363,8 @@ prove_by_counts(struct orr_heap *heap, struct orr_object_list *members)
     struct proof proof = {.heap = heap};
     for (size_t i = 0; ORR_IS_CHECKED && i < count; i++) /* relaxed: stopped */
         orr_assert(orr_load_relaxed(orr_scratch(heap, orr_list_object(members, i))) == 0);
-    for (size_t i = 0; i < count; i++) { /* relaxed, all: stopped. What others took is below zero meanwhile. */
+    for (size_t i = 0; i < count;
+         i++) { /* relaxed, all: stopped. What others took is below zero meanwhile. */
         struct orr_object *object = orr_list_object(members, i);
         _Atomic(uint32_t) *word = orr_scratch(heap, object);
         fetch_ahead(members, i);

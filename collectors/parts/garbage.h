@@ -30,7 +30,8 @@
 static inline bool
 orr_is_garbage(const struct orr_object *object)
 {
-    return orr_load_relaxed(&object->colour) == ORR_COLOUR_GARBAGE; /* relaxed: the collector's byte */
+    return orr_load_relaxed(&object->colour) ==
+           ORR_COLOUR_GARBAGE; /* relaxed: the collector's byte */
 }
 
 static inline void

@@ -39,7 +39,8 @@ only_holders(const struct orr_heap_options *options)
         orr_retain(thread, object.ref);
         cr_assert(!orr_is_unique(thread, object.ref), "%s: held twice", world_name(&world));
         orr_release(thread, object.ref);
-        cr_assert_eq(orr_is_unique(thread, object.ref), knows, "%s: alone again", world_name(&world));
+        cr_assert_eq(orr_is_unique(thread, object.ref), knows, "%s: alone again",
+                     world_name(&world));
         ORR_OWN(thread, weak, orr_weak_new(thread, object.ref, NULL, NULL, NULL));
         cr_assert(!orr_is_unique(thread, object.ref), "%s: another may come any time",
                   world_name(&world));
