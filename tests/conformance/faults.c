@@ -391,5 +391,5 @@ stage_each(const struct orr_collector *collector, void (*story)(void), bool by_r
     programme.threads = threads;
     if (!by_release && !is_complete(collector))
         cr_skip_test("not applicable: %s leaves cycles alone", collector->name);
-    for_each_heap(collector, threads ? threads : 1, perform);
+    for_main_heaps(collector, threads ? threads : 1, perform);
 }

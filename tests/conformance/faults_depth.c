@@ -382,7 +382,7 @@ try_end(const struct orr_heap_options *options)
 #define DEPTH(name, collector, threads, body)                                                      \
     Test(name, collector)                                                                          \
     {                                                                                              \
-        for_each_heap(orr_collector_find(#collector), threads, body);                              \
+        for_main_heaps(orr_collector_find(#collector), threads, body);                             \
     }
 
 #define COLLECTOR(collector, summary)                                                              \

@@ -292,7 +292,7 @@ Test(g11_size_that_does_not_hold_the_references, is_refused, .signal = SIGABRT)
 #define LIE(name, collector, body)                                                                 \
     Test(name, collector)                                                                          \
     {                                                                                              \
-        for_each_heap(orr_collector_find(#collector), 1, body);                                    \
+        for_main_heaps(orr_collector_find(#collector), 1, body);                                   \
     }
 
 #define COLLECTOR(collector, summary)                                                              \

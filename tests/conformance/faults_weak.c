@@ -337,10 +337,15 @@ block(struct orr_thread *thread, struct orr_object *weak, void *argument)
     stage_await_blocked(thread, &stage.flags[MAY_GO], 1);
 }
 
+/* What it drops is its own: the callback of another's could run where that one merges, and wait for itself. */
 static void
-drop_kept(struct orr_thread *thread)
+make_and_drop(struct orr_thread *thread)
 {
-    root_put(thread, &stage.keep[0], NULL);
+    {
+        ORR_OWN(thread, pair, new_pair(thread, 1));
+        watch(thread, 0, pair.ref);
+        stage_weak(thread, 1, pair.ref, false);
+    }
     if (stage_finds_all())
         orr_settle(thread);
 }
@@ -353,13 +358,7 @@ d4_blocks(void)
     struct orr_gc_result result = {0};
     struct helper helper;
     misbehave = block;
-    root_put(thread, &stage.keep[0], new_pair(thread, 1));
-    {
-        ORR_OWN(thread, pair, root_load(thread, &stage.keep[0]));
-        watch(thread, 0, pair.ref);
-        stage_weak(thread, 1, pair.ref, false);
-    }
-    helper_start(&helper, drop_kept);
+    helper_start(&helper, make_and_drop);
     stage_await_blocked(thread, &stage.flags[HAS_COME], 1);
     cr_assert(stage_weak_is_null(thread, 0) && stage_weak_is_null(thread, 1), "%s",
               world_name(&stage.world));
@@ -450,6 +449,13 @@ wait_in_finalizer(struct orr_thread *thread, struct creature *creature)
     (void)creature;
     stage_announce(&stage.flags[HAS_COME]);
     stage_await_blocked(thread, &stage.flags[MAY_GO], 1);
+}
+
+static void
+drop_kept(struct orr_thread *thread)
+{
+    root_put(thread, &stage.keep[0], NULL);
+    orr_settle(thread);
 }
 
 static void

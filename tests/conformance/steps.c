@@ -4,7 +4,7 @@
 
 #include "runtime/gc.h"
 
-enum { RINGS = 400, RING = 25, BOUND = 1 << 20, TAKEN = 24 << 20 };
+enum { RINGS = 400, RING = 25, BOUND = 1 << 19, TAKEN = 6 << 20 };
 
 static void
 drop_ring(struct orr_thread *thread)
@@ -65,7 +65,7 @@ within_bounds(const struct orr_heap_options *options)
                   (unsigned long)most);
         cr_assert(stats.collections >= TAKEN / BOUND, "%s: %lu collections", world_name(&world),
                   (unsigned long)stats.collections);
-        cr_assert(orr_load_relaxed(&world.heap->bytes_peak) < 4 * BOUND, "%s: %lu bytes at most",
+        cr_assert(orr_load_relaxed(&world.heap->bytes_peak) < 8 * BOUND, "%s: %lu bytes at most",
                   world_name(&world), (unsigned long)orr_load_relaxed(&world.heap->bytes_peak));
     }
     orr_gc_disable(world.heap); /* then nobody keeps it */

@@ -158,15 +158,17 @@ world_applies(const struct orr_collector *collector, const struct orr_heap_kind 
     return false;
 }
 
-void
-for_each_heap(const struct orr_collector *collector, uint32_t threads,
-              void (*body)(const struct orr_heap_options *options))
+static void
+for_heaps(const struct orr_collector *collector, uint32_t threads, bool all,
+          void (*body)(const struct orr_heap_options *options))
 {
     unsigned applied = 0;
     for (size_t i = 0; orr_heap_kinds[i]; i++) {
-        if (!world_applies(collector, orr_heap_kinds[i], threads))
+        const struct orr_heap_kind *const kind = orr_heap_kinds[i];
+        if ((!all && kind != &orr_heap_blocks && kind != &orr_heap_libc) ||
+            !world_applies(collector, kind, threads))
             continue;
-        const struct orr_heap_options options = world_options(collector, orr_heap_kinds[i]);
+        const struct orr_heap_options options = world_options(collector, kind);
         body(&options);
         applied++;
     }
@@ -175,6 +177,20 @@ for_each_heap(const struct orr_collector *collector, uint32_t threads,
         applies(collector, orr_heap_kinds[0], threads, &error);
         cr_skip_test("not applicable: %s", error.message);
     }
+}
+
+void
+for_each_heap(const struct orr_collector *collector, uint32_t threads,
+              void (*body)(const struct orr_heap_options *options))
+{
+    for_heaps(collector, threads, true, body);
+}
+
+void
+for_main_heaps(const struct orr_collector *collector, uint32_t threads,
+               void (*body)(const struct orr_heap_options *options))
+{
+    for_heaps(collector, threads, false, body);
 }
 
 bool

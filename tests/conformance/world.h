@@ -39,6 +39,11 @@ bool world_applies(const struct orr_collector *collector, const struct orr_heap_
 void for_each_heap(const struct orr_collector *collector, uint32_t threads,
                    void (*body)(const struct orr_heap_options *options));
 
+/* The same for `blocks` and `libc`: where the heap is not what is tested, our own, and the one that sanitizers see
+ * into. */
+void for_main_heaps(const struct orr_collector *collector, uint32_t threads,
+                    void (*body)(const struct orr_heap_options *options));
+
 /* All garbage is gone after settling. */
 bool is_complete(const struct orr_collector *collector);
 

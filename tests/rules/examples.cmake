@@ -34,7 +34,8 @@ function(try_example header number code)
   elseif(NOT code MATCHES "^#include")
     string(CONCAT code "${given}" "${body_begins}" "${code}" "}\n")
   endif()
-  set(file ${CMAKE_CURRENT_BINARY_DIR}/example_${header}_${number}.c)
+  string(MD5 tree "${ROOT}") # the rule and its own test may run at once
+  set(file ${CMAKE_CURRENT_BINARY_DIR}/example_${tree}_${header}_${number}.c)
   file(WRITE ${file} "${code}")
   execute_process(
     COMMAND ${CC} -std=c11 -fsyntax-only -Wall -Wextra -Werror -Wno-unused
