@@ -4,7 +4,8 @@
  * counted there, so only where they held nothing must nothing be left.
  *
  * ThreadSanitizer sees neither futexes nor the death of threads in a child, whose shadow says that they are still
- * at what they did: with threads beside the one that forks this is left to the other builds.
+ * at what they did: with threads beside the one that forks this is left to the other builds. AddressSanitizer's
+ * allocator (clang 14) has locks that no fork takes: the child of a crowd that allocates finds one held for ever.
  */
 #include "tests/conformance/world.h"
 
@@ -468,7 +469,7 @@ try_finalizing(const struct orr_heap_options *options)
     {                                                                                              \
         for_each_heap(orr_collector_find(#collector), 2, try_beside_builder);                      \
     }                                                                                              \
-    Test(fork_crowd, collector, .disabled = UNDER_TSAN)                                            \
+    Test(fork_crowd, collector, .disabled = UNDER_SANITIZER)                                       \
     {                                                                                              \
         for_each_heap(orr_collector_find(#collector), CROWD + 1, try_crowd);                       \
     }                                                                                              \
