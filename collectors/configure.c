@@ -315,7 +315,7 @@ read_sites(struct reader *reader, const char *value)
 static enum orr_status
 read_gc(struct reader *reader, const char *value)
 {
-    bool is_on;
+    bool is_on = true;
     enum orr_status status = read_switch(reader, value, &is_on);
     if (status == ORR_OK)
         reader->next->options.gc_disabled = !is_on;
