@@ -55,7 +55,7 @@ enter_case(const struct rule_text *text, uint32_t i)
     made->text = text;
     made->collector = orr_collectors[i];
     snprintf(made->suite, sizeof made->suite, "rule_%02u", text->number);
-    snprintf(made->identifier, sizeof made->identifier, "%s/%s", made->suite,
+    snprintf(made->identifier, sizeof made->identifier, "rule_%02u/%s", text->number,
              made->collector->name);
     made->data = (struct criterion_test_extra_data){.compiler_ = CR_COMPILER_,
                                                     .lang_ = CR_LANG,
