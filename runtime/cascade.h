@@ -208,8 +208,7 @@ empty_worklist(struct orr_thread *thread, uint64_t slice)
     tell_freed(thread, &cascade);
     if (__builtin_expect(cascade.noted_ns != 0, 0))
         orr_pause_note(thread, ORR_PAUSE_CASCADE, cascade.noted_ns);
-    /* Polls on the way have cleared what asked for the postponed: while a cascade is under way, it is no time. */
-    if (__builtin_expect(head || thread->postponed, 0))
+    if (__builtin_expect(head != NULL, 0))
         orr_attention_set(thread, ORR_ATTENTION_CASCADE);
 }
 

@@ -308,10 +308,9 @@ orr_poll_slow(struct orr_thread *thread)
         attention_clear(thread, ORR_ATTENTION_MERGE);
         heap->rc->drain(thread, thread);
     }
-    if (asked & ORR_ATTENTION_CASCADE) {
+    if ((asked & ORR_ATTENTION_CASCADE) && !thread->cascading) { /* else it stays asked for */
         attention_clear(thread, ORR_ATTENTION_CASCADE);
-        if (!thread->cascading)
-            orr_cascade_all(thread, heap->options.release_slice);
+        orr_cascade_all(thread, heap->options.release_slice);
     }
     if ((asked & ORR_ATTENTION_COLLECT) && !thread->cascading && !thread->finishing) {
         attention_clear(thread, ORR_ATTENTION_COLLECT);
