@@ -15,6 +15,8 @@
  *   A candidate that reaches more than a budget is put aside (undone, and parked): a touch of one object
  *   of a large live heap must not cost a walk of that heap. The parked are looked at, without a budget,
  *   when the heap has grown by half, when memory runs out, or when the program asks for a collection.
+ *   A step (orr_gc_step) explores for half its time; candidates that it does not come to stay claimed, among the
+ *   heap's orphans, for the next collection.
  *
  * The side table's word: 0, not visited; else bit 31 OUTSIDE (green, immortal, or found alive), and below
  * it BASE + count - edges seen so far (the count from its turn in the list on).

@@ -49,8 +49,9 @@ void orr_gc_trigger(const struct orr_heap *heap, struct orr_trigger *trigger);
 
 /* A bound in bytes on uncollected garbage; 0: none. While collections are enabled, whatever the trigger: a
  * complete collection runs before the bytes that the program has taken since the last one exceed the bound,
- * so that what it has made and lost track of meanwhile cannot either. Garbage that was alive at the last
- * collection is found by the next, which is at most `bytes` of growth away. No other system has it; asked
+ * so that what it has made and lost track of meanwhile cannot either. (Bytes are taken from the heap by threads in
+ * batches of cells: a cell that a thread frees by counting and uses again at once is not taken anew.) Garbage that
+ * was alive at the last collection is found by the next, at most `bytes` later. No other system has it; asked
  * for in https://github.com/python/cpython/issues/98801. */
 void orr_gc_bound_set(struct orr_heap *heap, uint64_t bytes);
 uint64_t orr_gc_bound(const struct orr_heap *heap);
