@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# tests/run.sh [--quick | --table] - installs what the build needs, builds every preset and runs its tests:
+# tests/run.sh [--quick | --table | --nightly [TIER...]] - installs what the build needs, builds every preset and runs its tests:
 #   dev      everything          (--quick: this one alone)
 #   asan     unit, conformance, stress, checkers
 #   tsan     conformance, stress, checkers
 #   release  smoke
 # --table: builds the rule programs of dev, runs them, prints which rule holds for which strategy and collector,
 # and puts that table into tests/conformance/README.md.
+# --nightly: the long tiers instead, or those named, as nightly.sh says; at most four hours.
 # Which labels a preset runs is written in CMakePresets.json. The first preset that fails ends the run
 # and is named. Exit status: 0 all passed; 1 a build or a test failed; 2 usage, or a missing package.
 set -euo pipefail
@@ -19,8 +20,13 @@ case "$*" in
 '') ;;
 --quick) presets=(dev) ;;
 --table) table=yes ;;
+--nightly | '--nightly '*)
+    shift
+    orr_packages
+    exec tests/nightly.sh "$@"
+    ;;
 *)
-    echo "orrery: tests/run.sh knows no \"$*\"; usage: tests/run.sh [--quick | --table]" >&2
+    echo "orrery: tests/run.sh knows no \"$*\"; usage: tests/run.sh [--quick | --table | --nightly [TIER...]]" >&2
     exit 2
     ;;
 esac
