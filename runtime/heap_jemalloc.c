@@ -58,7 +58,8 @@ allocate(struct orr_thread *thread, size_t bytes)
         bytes = 32; /* the side table's distance */
     if (bytes > SIZE_MAX / 2 || !orr_account_spend(thread->heap, &cache->account, bytes))
         return NULL;
-    struct orr_object *object = mallocx(bytes, flags_of(arena, cache) | (int)MALLOCX_ALIGN(16));
+    struct orr_object *object =
+        orr_refuses_allocation() ? NULL : mallocx(bytes, flags_of(arena, cache) | (int)MALLOCX_ALIGN(16));
     if (!object) {
         orr_account_refund(thread->heap, &cache->account, bytes);
         return NULL;
@@ -88,7 +89,8 @@ thread_attach(struct orr_thread *thread)
     if (!cache)
         return false;
     size_t size = sizeof cache->tcache;
-    if (mallctl("tcache.create", &cache->tcache, &size, NULL, 0) != 0) {
+    if (orr_refuses_allocation() ||
+        mallctl("tcache.create", &cache->tcache, &size, NULL, 0) != 0) {
         orr_deallocate(cache);
         return false;
     }

@@ -60,7 +60,7 @@ allocate(struct orr_thread *thread, size_t bytes)
         bytes = 32; /* the side table's distance */
     if (bytes > SIZE_MAX / 2 || !orr_account_spend(thread->heap, thread->heap_private, bytes))
         return NULL;
-    struct orr_object *object = mi_malloc(bytes);
+    struct orr_object *object = orr_refuses_allocation() ? NULL : mi_malloc(bytes);
     if (!object)
         orr_account_refund(thread->heap, thread->heap_private, bytes);
     else

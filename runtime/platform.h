@@ -19,9 +19,21 @@ void *orr_allocate(size_t bytes);
 void *orr_reallocate(void *block, size_t bytes);
 void orr_deallocate(void *block);
 
-/* Fault injection for tests: the n-th orr_allocate, orr_reallocate or orr_pages_reserve from now fails
- * once (n = 1 is the next; 0 switches it off). With persistent, every one from the n-th on fails. */
+/* Fault injection for tests: the n-th orr_allocate, orr_reallocate, orr_pages_reserve or
+ * orr_refuses_allocation from now fails once (n = 1 is the next; 0 switches it off). With persistent, every one
+ * from the n-th on fails. */
 void orr_fail_allocation(uint64_t n, bool persistent);
+
+/* For memory that another library gives, such as cells of objects: asked before, and true as if that library had
+ * none. One load while nothing is injected. */
+extern _Atomic(uint64_t) orr_allocations_left; /* until the injected failure; 0: off */
+bool orr_refuse_allocation(void);
+static inline bool
+orr_refuses_allocation(void)
+{
+    /* relaxed: a test's own counter */
+    return __builtin_expect(orr_load_relaxed(&orr_allocations_left) != 0, 0) && orr_refuse_allocation();
+}
 
 /* --- pages -------------------------------------------------------------------------------------- */
 
@@ -58,6 +70,8 @@ struct orr_os_thread {
 /* Returns false if the system refuses another thread. stack_bytes 0: the system's choice. */
 bool orr_os_thread_start(struct orr_os_thread *thread, void *(*body)(void *), void *argument,
                          size_t stack_bytes);
+/* Fault injection for tests, as orr_fail_allocation: the n-th start from now returns false. */
+void orr_fail_thread_start(uint64_t n, bool persistent);
 void orr_os_thread_join(struct orr_os_thread *thread);
 unsigned orr_processor_count(void);
 /* Binds the calling thread to one processor; a hint. */

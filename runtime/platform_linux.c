@@ -29,44 +29,60 @@ orr_assertion_failed(const char *file, int line, const char *expression, const c
     abort();
 }
 
-/* --- memory ------------------------------------------------------------------------------------- */
+/* --- injected failures -------------------------------------------------------------------------- */
 
-/* Allocations still to succeed before the injected failure; 0 = off. Relaxed: a test's own counter. */
-static _Atomic(uint64_t) failure_countdown;
-static _Atomic(bool) failure_persists;
+/* Relaxed, all: a test's own counters. */
+_Atomic(uint64_t) orr_allocations_left;
+static _Atomic(bool) allocations_stay;
+static _Atomic(uint64_t) starts_left;
+static _Atomic(bool) starts_stay;
+
+/* Counts down to 1, where the failure is, and there to 0 unless it is to stay. */
+static bool
+must_fail(_Atomic(uint64_t) *left, const _Atomic(bool) *stays)
+{
+    uint64_t seen = orr_load_relaxed(left);
+    while (seen != 0) {
+        if (seen == 1 && orr_load_relaxed(stays))
+            return true;
+        if (orr_cas_relaxed(left, &seen, seen - 1))
+            return seen == 1;
+    }
+    return false;
+}
 
 void
 orr_fail_allocation(uint64_t n, bool persistent)
 {
-    orr_store_relaxed(&failure_persists, persistent);
-    orr_store_relaxed(&failure_countdown, n);
+    orr_store_relaxed(&allocations_stay, persistent);
+    orr_store_relaxed(&orr_allocations_left, n);
 }
 
-static bool
-allocation_must_fail(void)
+bool
+orr_refuse_allocation(void)
 {
-    uint64_t left = orr_load_relaxed(&failure_countdown);
-    if (__builtin_expect(left == 0, 1))
-        return false;
-    if (left == 1) {
-        if (!orr_load_relaxed(&failure_persists))
-            orr_store_relaxed(&failure_countdown, 0);
-        return true;
-    }
-    orr_store_relaxed(&failure_countdown, left - 1);
-    return false;
+    return must_fail(&orr_allocations_left, &allocations_stay);
 }
+
+void
+orr_fail_thread_start(uint64_t n, bool persistent)
+{
+    orr_store_relaxed(&starts_stay, persistent);
+    orr_store_relaxed(&starts_left, n);
+}
+
+/* --- memory ------------------------------------------------------------------------------------- */
 
 void *
 orr_allocate(size_t bytes)
 {
-    return allocation_must_fail() ? NULL : calloc(1, bytes);
+    return orr_refuses_allocation() ? NULL : calloc(1, bytes);
 }
 
 void *
 orr_reallocate(void *block, size_t bytes)
 {
-    return allocation_must_fail() ? NULL : realloc(block, bytes);
+    return orr_refuses_allocation() ? NULL : realloc(block, bytes);
 }
 
 void
@@ -80,7 +96,7 @@ orr_deallocate(void *block)
 void *
 orr_pages_reserve(size_t bytes)
 {
-    if (allocation_must_fail())
+    if (orr_refuses_allocation())
         return NULL;
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -168,6 +184,8 @@ orr_os_thread_start(struct orr_os_thread *thread, void *(*body)(void *), void *a
                     size_t stack_bytes)
 {
     pthread_attr_t attributes;
+    if (must_fail(&starts_left, &starts_stay))
+        return false;
     pthread_attr_init(&attributes);
     if (stack_bytes)
         pthread_attr_setstacksize(&attributes, stack_bytes);

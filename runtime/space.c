@@ -118,7 +118,8 @@ orr_space_open(struct orr_space *space, struct orr_error *error)
     };
     extent_hooks_t *hooks = &space->hooks;
     size_t size = sizeof space->arena;
-    if (mallctl("arenas.create", &space->arena, &size, &hooks, sizeof hooks) != 0) {
+    if (orr_refuses_allocation() ||
+        mallctl("arenas.create", &space->arena, &size, &hooks, sizeof hooks) != 0) {
         orr_pages_release((void *)space->start, space->end - space->start);
         return orr_fail(error, ORR_OUT_OF_MEMORY, "jemalloc has no arena for a heap");
     }
@@ -162,6 +163,8 @@ orr_space_clear_scratch(struct orr_space *space, uintptr_t start, size_t bytes)
 void *
 orr_space_allocate(struct orr_space *space, size_t bytes, size_t alignment)
 {
+    if (orr_refuses_allocation())
+        return NULL;
     return mallocx(bytes, MALLOCX_ARENA(space->arena) | MALLOCX_TCACHE_NONE |
                               MALLOCX_ALIGN(alignment));
 }
