@@ -243,7 +243,8 @@ check_count(const struct generations *generations, const struct orr_object *obje
 {
     int64_t counted = orr_count_stopped(object);
     orr_require(
-        counted >= (int64_t)found || orr_is_immortal(object),
+        counted >= (int64_t)found || orr_is_immortal(object) ||
+            orr_is_saturated(orr_load_relaxed(&object->shared)), /* relaxed: stopped */
         "object %p of type %s (generation %u) has %lld references by its count, but %u were "
         "found in the objects of generation %u and younger: one was released twice or stored "
         "without a retain, or a trace reports one twice",

@@ -119,7 +119,8 @@ reach_if_held(struct orr_object *object, void *argument)
         return;
     uint32_t found = orr_load_relaxed(orr_scratch(subtract->heap, object));
     int64_t counted = orr_count_stopped(object);
-    if (ORR_IS_CHECKED && counted < (int64_t)(found & FOUND) && !orr_is_immortal(object))
+    if (ORR_IS_CHECKED && counted < (int64_t)(found & FOUND) && !orr_is_immortal(object) &&
+        !orr_is_saturated(orr_load_relaxed(&object->shared)))
         refuse_count(object, counted, found & FOUND);
     if (found & REACHED)
         return;

@@ -94,7 +94,8 @@ enum {
     ORR_SHARED_MERGED = 3,    /* shared is the whole count, for ever */
     ORR_SHARED_STATE = 3,
     ORR_SHARED_UNCLAIMED = 4, /* as ORR_UNCLAIMED, for threads that are not the owner */
-    ORR_SHARED_UNIT = 8
+    ORR_SHARED_UNIT = 8,
+    ORR_SHARED_CEILING = 1 << 27 /* foreign references, or as many below zero: from there on it lives for ever */
 };
 
 /* --- slots -------------------------------------------------------------------------------------- */
@@ -289,6 +290,14 @@ orr_count_stopped(const struct orr_object *object)
     uint32_t count = orr_load_relaxed(&object->count); /* relaxed: the world is stopped */
     int32_t shared = (int32_t)orr_load_relaxed(&object->shared);
     return (int64_t)(count & ORR_COUNT_MASK) + (shared >> 3);
+}
+
+/* So many foreign references came or went that they are counted no longer (rc_biased.c). */
+static inline bool
+orr_is_saturated(uint32_t shared)
+{
+    int32_t count = (int32_t)shared >> 3;
+    return count >= ORR_SHARED_CEILING || count <= -ORR_SHARED_CEILING;
 }
 
 static inline bool

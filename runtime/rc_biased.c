@@ -34,7 +34,9 @@
  *
  * Progress: retain and the owner's release are wait-free; a foreign release is lock-free, but for the
  * step to QUEUED, which takes the owner's lock; nobody waits for an owner to drain.
- * Limits: 2^28 foreign references per object.
+ * Limits: 2^27 foreign references per object, held or handed to others. Beyond, they are not counted any more
+ * (saturation, as in Linux' refcount_t): the object is immortal once its halves are one, and its memory is lost
+ * rather than given away. The owner's half has 31 bits, which are 16 GiB of references: no program comes there.
  */
 #include "runtime/rc_biased.h"
 
@@ -60,6 +62,21 @@ held_by(const struct orr_thread *thread, const struct orr_object *object, uint32
 
 /* --- merging --------------------------------------------------------------------------------------- */
 
+/* Whether the halves are more than shared can count. */
+static inline bool
+is_too_much(uint32_t shared, uint32_t local)
+{
+    return orr_is_saturated(shared) || shared_count(shared) + (int64_t)local >= ORR_SHARED_CEILING;
+}
+
+/* The object stays for ever; returns a count that is not zero. */
+static __attribute__((noinline)) int32_t
+saturate_merged(struct orr_object *object)
+{
+    orr_store_relaxed(&object->owner, ORR_OWNER_IMMORTAL); /* relaxed: one-way; who misses it counts on, in vain */
+    return ORR_SHARED_CEILING;
+}
+
 /* Makes shared the whole count, plus `extra`; returns the count. The caller may merge (see above). What
  * lives on has lost a reference, the owner's last or the queue's: it becomes a candidate in the same step. */
 static int32_t
@@ -79,6 +96,8 @@ merge(struct orr_thread *worker, struct orr_object *object, int32_t extra)
     uint32_t merged;
     bool claims;
     do {
+        if (__builtin_expect(is_too_much(shared, local), 0))
+            return saturate_merged(object);
         merged = (shared + (local + (uint32_t)extra) * ORR_SHARED_UNIT) | ORR_SHARED_MERGED;
         claims = may_claim && (merged & ORR_SHARED_UNCLAIMED) && shared_count(merged) != 0;
         if (claims)
@@ -209,12 +228,25 @@ enqueue(struct orr_thread *thread, struct orr_object *object)
 
 /* --- other threads --------------------------------------------------------------------------------- */
 
+/* A reference too many has been counted. */
+static __attribute__((noinline)) void
+retain_saturated(struct orr_object *object)
+{
+    uint32_t merged = 0;
+    orr_sub_relaxed(&object->shared, ORR_SHARED_UNIT); /* relaxed: it stays full; others may be as far as we */
+    /* relaxed, failing too: no owner is the state of a merged object for ever, so there is none who could count */
+    orr_cas_relaxed(&object->owner, &merged, ORR_OWNER_IMMORTAL);
+}
+
 void
 orr_rc_biased_retain_shared(struct orr_thread *thread, struct orr_object *object)
 {
     if (orr_is_immortal(object))
         return;
-    orr_add_relaxed(&object->shared, ORR_SHARED_UNIT); /* relaxed: we hold a reference already */
+    uint32_t before =
+        orr_add_relaxed(&object->shared, ORR_SHARED_UNIT); /* relaxed: we hold a reference already */
+    if (__builtin_expect(orr_is_saturated(before), 0))
+        retain_saturated(object);
     orr_store_relaxed(&thread->counters.rc_shared, /* relaxed: own statistics */
                       orr_load_relaxed(&thread->counters.rc_shared) + 1);
 }
@@ -229,6 +261,8 @@ drop_shared(struct orr_thread *thread, struct orr_object *object)
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */
     bool may_claim = (shared & ORR_SHARED_UNCLAIMED) && orr_candidate_room(thread);
     for (;;) {
+        if (__builtin_expect(orr_is_saturated(shared), 0))
+            return LIVES;
         uint32_t state = shared & ORR_SHARED_STATE;
         uint32_t next;
         bool hands_over = state < ORR_SHARED_QUEUED && shared_count(shared) == 0;
@@ -378,6 +412,8 @@ try_retain(struct orr_thread *thread, struct orr_object *object)
         uint32_t state = shared & ORR_SHARED_STATE;
         if (state == ORR_SHARED_DEFAULT || (state == ORR_SHARED_MERGED && shared_count(shared) == 0))
             return false;
+        if (__builtin_expect(orr_is_saturated(shared), 0))
+            return true;
         /* sync:last-shared  acquire: the reader held nothing, so it must see what holders wrote */
         if (orr_cas_weak_acq_rel(&object->shared, &shared, shared + ORR_SHARED_UNIT))
             return true;

@@ -250,6 +250,8 @@ judge_counts(struct verifier *verifier, const struct subject *subject)
     if (!verifier->heap->rc->counts || orr_is_immortal(object))
         return;
     int64_t counted = orr_count_stopped(object), found = (int64_t)subject->references;
+    if (orr_is_saturated(orr_load_relaxed(&object->shared))) /* relaxed: stopped */
+        return;
     if (counted < found)
         report(verifier, "count-low", object, "references counted", counted, found);
     else if (counted <= 0)

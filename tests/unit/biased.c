@@ -127,6 +127,14 @@ other_tries(struct orr_thread *other)
     other_succeeded = heap->rc->try_retain(other, object);
 }
 
+static void
+other_leaves_a_count(struct orr_thread *other)
+{
+    orr_retain(other, object);
+    orr_release(other, object);
+    orr_release(other, object);
+}
+
 /* --- what the header says ---------------------------------------------------------------------------- */
 
 static void
@@ -517,4 +525,100 @@ Test(biased, an_unmerged_object_can_be_made_immortal_by_its_owner_alone, .signal
     open_heap("none");
     elsewhere(other_makes);
     orr_immortalise(me, object);
+}
+
+/* --- saturation --------------------------------------------------------------------------------------- */
+
+/* Makes the foreign half of the object so large, as if so many references had come from elsewhere. */
+static void
+set_foreign(int32_t foreign)
+{
+    uint32_t shared = orr_load_relaxed(&object->shared);
+    orr_store_relaxed(&object->shared, (shared & (ORR_SHARED_UNIT - 1)) | (uint32_t)foreign * ORR_SHARED_UNIT);
+}
+
+/* The heap is closed with the immortal object in it. */
+static void
+expect_for_ever(uint32_t count)
+{
+    cr_assert(orr_is_immortal(object));
+    for (uint32_t i = 0; i < count; i++)
+        elsewhere(other_releases);
+    cr_assert_eq(totals().live, 1);
+    cr_assert(orr_is_immortal(object));
+    close_heap(1);
+}
+
+Test(biased, one_reference_below_the_ceiling_is_still_counted)
+{
+    open_heap("none");
+    make(1);
+    set_foreign(ORR_SHARED_CEILING - 2);
+    elsewhere(other_retains);
+    expect_header(me->id, 1, ORR_SHARED_DEFAULT, ORR_SHARED_CEILING - 1);
+    elsewhere(other_releases);
+    expect_header(me->id, 1, ORR_SHARED_DEFAULT, ORR_SHARED_CEILING - 2);
+    set_foreign(0);
+    orr_release(me, object);
+    close_heap(0);
+}
+
+Test(biased, at_the_ceiling_nothing_is_counted_any_more)
+{
+    open_heap("none");
+    make(1);
+    set_foreign(ORR_SHARED_CEILING - 1);
+    elsewhere(other_retains);
+    expect_header(me->id, 1, ORR_SHARED_DEFAULT, ORR_SHARED_CEILING);
+    elsewhere(other_leaves_a_count);
+    expect_header(me->id, 1, ORR_SHARED_DEFAULT, ORR_SHARED_CEILING);
+    orr_release(me, object); /* its halves become one */
+    expect_for_ever(2);
+}
+
+Test(biased, a_merged_object_at_the_ceiling_is_immortal_with_the_next_reference)
+{
+    open_heap("none");
+    make(1);
+    elsewhere(other_retains);
+    orr_release(me, object);
+    set_foreign(ORR_SHARED_CEILING);
+    elsewhere(other_releases);
+    expect_header(0, 0, ORR_SHARED_MERGED, ORR_SHARED_CEILING);
+    elsewhere(other_retains);
+    expect_for_ever(2);
+}
+
+Test(biased, two_halves_that_are_too_much_together_are_immortal)
+{
+    open_heap("none");
+    make(3);
+    elsewhere(other_releases); /* queued: merged at our next poll, with our half as it is then */
+    set_foreign(ORR_SHARED_CEILING - 2);
+    orr_poll_slow(me);
+    expect_for_ever(2);
+}
+
+Test(biased, what_was_given_away_too_often_to_be_counted_is_immortal)
+{
+    open_heap("none");
+    make(1);
+    set_foreign(-ORR_SHARED_CEILING);
+    elsewhere(other_releases);
+    cr_assert_eq((int32_t)orr_load_relaxed(&object->shared) >> 3, -ORR_SHARED_CEILING);
+    orr_release(me, object);
+    expect_for_ever(1);
+}
+
+Test(biased, a_reader_that_holds_nothing_may_retain_what_is_saturated)
+{
+    open_heap("none");
+    make(1);
+    heap->rc->publish(me, object);
+    set_foreign(ORR_SHARED_CEILING);
+    elsewhere(other_tries);
+    cr_assert(other_succeeded);
+    cr_assert_eq((int32_t)orr_load_relaxed(&object->shared) >> 3, ORR_SHARED_CEILING);
+    orr_release(me, object);
+    expect_for_ever(1);
 }
