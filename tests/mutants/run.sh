@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# tests/mutants/run.sh [--nightly | --check | --list] [--sample N] [--seed S] [NUMBER...] - the mutation score.
+# Applies one seeded bug after the other (seeded/*.patch; those named, or all) to a copy of the sources, builds it and
+# runs the tiers of tests in their order until one fails: the first killer. With --sample, N bugs more, made by
+# sample.awk from the protocol files. Then prints who was killed by what and after how long, and the score.
+#   --nightly  all of the seeded, and 30 made ones by the seed of the day
+#   --check    only looks whether every patch still applies
+#   --list     only names them
+# Exit status: 0 all killed; 1 a seeded bug survived, or fewer than nine tenths of the made ones died, or fewer than nine
+# tenths of the seeded by a tier of continuous integration; 2 usage, a patch that does not apply or build, or a tier
+# that fails without any bug.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+here=tests/mutants
+place=build/mutants
+tree=$place/tree
+
+# name; preset; ctest's choice; the targets that need to be built; seconds; whether continuous integration runs it
+tiers=(
+    "explore;dev;-L ^explore$;^explore;240;ci"
+    "random;dev;-L ^random$;^random_;240;ci"
+    "unit;dev;-L ^unit$ -E unit/(heap_kinds?|fork.*|child)$;^unit_;300;ci"
+    "failing;dev;-L ^failing$;^failing_;240;ci"
+    "conformance;dev;-R ^conformance/(rules_)?(biased|atomic)_rooted$;^conformance_(rules_)?(biased|atomic)_rooted$;400;ci"
+    "stress;dev;-L ^(stress|hardship)$;^(stress|hardship)_;400;ci"
+    "races;tsan;-L ^stress$;^stress_;500;ci"
+    "large;dev;-L ^conformance$;^conformance_;900;nightly"
+)
+
+die() {
+    echo "orrery: $1" >&2
+    exit 2
+}
+
+mode=run sampled=0 seed=1
+numbers=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --nightly)
+        sampled=30
+        seed=$(date +%j)
+        ;;
+    --check | --list) mode=${1#--} ;;
+    --sample | --seed)
+        [[ ${2-} =~ ^[0-9]+$ ]] || die "$1 wants a number"
+        if [ "$1" = --sample ]; then sampled=$2; else seed=$2; fi
+        shift
+        ;;
+    [0-9][0-9]) numbers+=("$1") ;;
+    *) die "tests/mutants/run.sh knows no \"$1\"; its first lines say what it knows" ;;
+    esac
+    shift
+done
+
+patches=()
+for patch in "$here"/seeded/*.patch; do
+    number=$(basename "$patch")
+    number=${number%%_*}
+    if [ ${#numbers[@]} -eq 0 ] || [[ " ${numbers[*]} " == *" $number "* ]]; then
+        patches+=("$patch")
+    fi
+done
+[ ${#patches[@]} -gt 0 ] || die "no seeded bug is called ${numbers[*]}; --list names them"
+
+name_of() { basename "$1" .patch; }
+
+# Applies a patch (or, with -R, takes it back) to the copy. The sources may have moved a little under it.
+apply() {
+    patch -p0 -s -t -d "$tree" --no-backup-if-mismatch -r - ${2-} <"$1" >/dev/null
+}
+
+if [ "$mode" = list ]; then
+    for patch in "${patches[@]}"; do
+        printf '%-32s %s\n' "$(name_of "$patch")" "$(head -n 1 "$patch")"
+    done
+    exit 0
+fi
+
+copy() {
+    mkdir -p "$tree"
+    tar -c --exclude=./build --exclude=./.git . | tar -x -C "$tree" --keep-newer-files 2>/dev/null || true
+    tar -c --exclude=./build --exclude=./.git . | tar -d -C "$tree" >/dev/null 2>&1 || {
+        rm -rf "$tree" # the copy was left with a bug in it
+        mkdir -p "$tree"
+        tar -c --exclude=./build --exclude=./.git . | tar -x -C "$tree"
+    }
+}
+
+if [ "$mode" = check ]; then
+    bad=0
+    for patch in "${patches[@]}"; do
+        if ! patch -p0 -s -t -F 2 --dry-run <"$patch" >/dev/null; then
+            echo "orrery: the seeded bug $(name_of "$patch") does not apply to the sources any more; make it anew" >&2
+            bad=2
+        fi
+    done
+    echo "${#patches[@]} seeded bugs"
+    exit "$bad"
+fi
+
+# --- one tier -------------------------------------------------------------------------------------------
+
+# Builds what a tier runs. The output goes to a file that is shown when it fails.
+build() {
+    local preset=$1 targets=$2 wanted
+    [ -f "$tree/build/$preset/build.ninja" ] ||
+        (cd "$tree" && cmake --preset "$preset" >/dev/null) || return 1
+    wanted=$(ninja -C "$tree/build/$preset" -t targets all |
+        sed -n 's/^\([A-Za-z0-9_]*\): phony$/\1/p' | grep -E "$targets" || true)
+    [ -n "$wanted" ] || return 0
+    # shellcheck disable=SC2086 # one word per target
+    ninja -C "$tree/build/$preset" $wanted >"$place/build.log" 2>&1
+}
+
+# Runs a tier on the copy as it is. 0: passed; 1: failed, and $why says what; 2: did not build
+why=
+run_tier() {
+    local preset choice targets seconds status=0
+    IFS=';' read -r _ preset choice targets seconds _ <<<"$1"
+    build "$preset" "$targets" || return 2
+    # shellcheck disable=SC2086 # options
+    timeout "$seconds" ctest --test-dir "$tree/build/$preset" $choice -j 2 --stop-on-failure --no-tests=error \
+        >"$place/test.log" 2>&1 || status=$?
+    [ "$status" -ne 0 ] || return 0
+    why=$(sed -n 's/^ *[0-9]* - \([^ ]*\) (\([^)]*\)).*/\1 (\2)/p' "$place/test.log" | head -n 1)
+    [ "$status" -ne 124 ] || why="more than $seconds s"
+    return 1
+}
+
+# --- one bug ---------------------------------------------------------------------------------------------
+
+results=$place/results
+# Writes: kind, name, verdict, tier, test, seconds, whether continuous integration would have killed it
+try_bug() {
+    local kind=$1 patch=$2 name row tier status verdict=survived killer=- by_ci=no start=$SECONDS
+    name=$(name_of "$patch")
+    if ! apply "$patch"; then
+        apply "$patch" -R || true
+        die "the seeded bug $name does not apply to the sources any more; make it anew"
+    fi
+    why=-
+    for row in "${tiers[@]}"; do
+        tier=${row%%;*}
+        status=0
+        run_tier "$row" || status=$?
+        if [ "$status" -eq 2 ]; then
+            verdict=unbuilt killer=compiler
+            break
+        elif [ "$status" -ne 0 ]; then
+            verdict=killed killer=$tier
+            [[ $row == *\;ci ]] && by_ci=yes || by_ci=no
+            break
+        fi
+    done
+    apply "$patch" -R || die "the bug $name could not be taken back; remove $tree"
+    printf '%s\t%s\t%s\t%s\t%s\t%d\t%s\n' "$kind" "$name" "$verdict" "$killer" "$why" $((SECONDS - start)) "$by_ci" |
+        tee -a "$results" | awk -F'\t' '{ printf "%-36s %-9s %-12s %5d s  %s\n", $2, $3, $4, $6, $5 }'
+    if [ "$kind" = seeded ] && [ "$verdict" = unbuilt ]; then
+        cat "$place/build.log" >&2
+        die "the seeded bug $name does not build"
+    fi
+}
+
+mkdir -p "$place"
+copy
+: >"$results"
+printf 'without a bug: '
+for row in "${tiers[@]}"; do
+    printf '%s ' "${row%%;*}"
+    if ! run_tier "$row"; then
+        tail -n 40 "$place/build.log" "$place/test.log" >&2
+        die "the tier ${row%%;*} fails without any bug ($why)"
+    fi
+done
+echo
+for patch in "${patches[@]}"; do
+    try_bug seeded "$patch"
+done
+if [ "$sampled" -gt 0 ]; then
+    rm -rf "$place/made"
+    mkdir -p "$place/made"
+    $here/sample.sh "$sampled" "$seed" "$place/made"
+    for patch in "$place"/made/*.patch; do
+        try_bug made "$patch"
+    done
+fi
+
+# --- the score -------------------------------------------------------------------------------------------
+
+awk -F'\t' -v figures="${ORR_FIGURES:-/dev/null}" '
+    $3 == "unbuilt" { next }
+    { all[$1]++; ci[$1] += $7 == "yes"; if ($3 == "killed") { dead[$1]++ } else survivors = survivors " " $2 }
+    function row(what, figure, bar) { printf "mutants\t%s\t%s\tsum\t%s\n", what, figure, bar >>figures }
+    END {
+        printf "seeded: %d of %d killed, %d of them by what continuous integration runs", \
+            dead["seeded"], all["seeded"], ci["seeded"]
+        if (all["made"]) printf "; made: %d of %d killed", dead["made"], all["made"]
+        printf "%s\n", survivors == "" ? "" : "; survived:" survivors
+        row("seeded bugs", all["seeded"], "-")
+        row("seeded bugs that survived", all["seeded"] - dead["seeded"], "== 0")
+        row("seeded bugs killed by what CI runs, per cent", int(100 * ci["seeded"] / all["seeded"]), ">= 90")
+        if (all["made"]) {
+            row("made bugs", all["made"], "-")
+            row("made bugs killed, per cent", int(100 * dead["made"] / all["made"]), ">= 90")
+        }
+        exit dead["seeded"] < all["seeded"] || ci["seeded"] * 10 < all["seeded"] * 9 ||
+            dead["made"] * 10 < all["made"] * 9
+    }' "$results"

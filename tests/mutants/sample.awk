@@ -1,0 +1,90 @@
+# sample.awk - one-line bugs in protocol code. With list=1: every place where one could be made, "file:line:kind".
+# With line=N and kind=K: the file with that change made.
+#
+#   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas keeps half of its order)
+#   negated      a condition that fills a line is turned round
+#   dropped      a statement that fills a line is taken out
+#   swapped      a statement that fills a line comes after the next one, if one of them is a shared access
+#
+# Not touched: comments, assertions, statistics (counters, pauses, estimates), hints, what a compiler would refuse.
+
+function is_statement(text) {
+    return text ~ /^[ \t]+[a-z_>*.\-]+[^=!<>]*(\(.*\)| = [^=].*|\+\+|--);[^"]*$/ &&
+        text !~ /^[ \t]+(for|while|if|return|goto|break|continue) ?/ &&
+        text !~ /orr_assert|orr_require|counters|pause_note|_ns|prefetch|^[ \t]+(struct|enum|bool|uint|int|size_t|const|uintptr_t|unsigned|static)/
+}
+
+# Writes what others may read.
+function shares(text) {
+    return text ~ /orr_(store|cas|exchange|or|and|add|sub|mutex|slot_(un)?lock|wake|owner|weak)_/
+}
+
+function strip(text) {
+    sub(/[ \t]*\/\*.*$/, "", text)
+    return text
+}
+
+function weaker(text) {
+    if (text ~ /orr_cas(_weak)?_acq_rel/) {
+        sub(/orr_cas_weak_acq_rel/, "orr_cas_weak_acquire", text)
+        sub(/orr_cas_acq_rel/, "orr_cas_acquire", text)
+    } else if (text ~ /orr_cas_weak_(acquire|release)|orr_cas_acquire/)
+        gsub(/orr_cas(_weak)?_(acquire|release)/, "orr_cas_relaxed", text)
+    else if (text ~ /orr_exchange_/)
+        return text
+    else
+        gsub(/_(acquire|release|acq_rel)\(&/, "_relaxed(\\&", text)
+    return text
+}
+
+function negated(text, head, rest) {
+    if (!match(text, /^[ \t]*(if|while|\} else if) \(/))
+        return text
+    head = substr(text, 1, RLENGTH)
+    rest = substr(text, RLENGTH + 1)
+    if (!match(rest, /\)( \{)?$/) || rest ~ /orr_assert/)
+        return text
+    return head "!(" substr(rest, 1, RSTART - 1) "))" substr(rest, RSTART + 1)
+}
+
+function balanced(text) {
+    return gsub(/\(/, "(", text) == gsub(/\)/, ")", text)
+}
+
+FNR == 1 { last = ""; last_is_statement = in_comment = 0; ended = 1 }
+{
+    code = strip($0)
+    if ($0 ~ /^[ \t]*\/?\*/ || in_comment || $0 ~ /^#/)
+        code = ""
+    if ($0 ~ /\/\*/ && $0 !~ /\*\//) in_comment = 1
+    if ($0 ~ /\*\//) in_comment = 0
+    if ($0 ~ /estimate|statistics|fairness/) # what is counted for those who ask
+        code = ""
+    whole = code ~ /^[ \t]/ && balanced(code) && ended
+    if (code != "")
+        ended = code ~ /[;{}:]$|^[ \t]*(if|else|do|while|for).*\)$|else$|do$/
+}
+list {
+    if (code ~ /^[ \t]/ && weaker(code) != code && code !~ /counters|statistics/)
+        print FILENAME ":" FNR ":relaxed"
+    if (whole && negated(code) != code)
+        print FILENAME ":" FNR ":negated"
+    if (whole && is_statement(code))
+        print FILENAME ":" FNR ":dropped"
+    if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) && (shares(code) || shares(last)))
+        print FILENAME ":" (FNR - 1) ":swapped"
+    last = code
+    last_is_statement = whole && is_statement(code)
+    next
+}
+held != "" { print; print held; held = ""; next }
+FNR == line && kind == "relaxed" { print weaker($0); next }
+FNR == line && kind == "negated" { print negated(code); next }
+FNR == line && kind == "dropped" { match($0, /^[ \t]*/); print substr($0, 1, RLENGTH) ";"; next }
+FNR == line && kind == "swapped" { held = $0; next }
+{ print }
+
+function indent(text) {
+    match(text, /^[ \t]*/)
+    return RLENGTH
+}
