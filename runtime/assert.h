@@ -1,8 +1,11 @@
-/* assert.h - three strengths of "this cannot happen".
+/* assert.h - four strengths of "this cannot happen".
  *
  *   orr_require(c, ...)  in all builds: misuse at a door, a broken invariant whose continuation would lie
  *   orr_assert(c)        in checked builds (ORR_CHECKED): what the code below relies on
- *   orr_unreachable()    a branch that no input can take
+ *   orr_unreachable()    a place that no input can reach
+ *   ORR_NEVER(c)         a condition that holds in no correct program, kept as a defence: in checked builds an
+ *                        assertion, and what would follow is not compiled; in others the condition.
+ *                        tests/coverage.sh counts and lists them: no test can take such a branch
  *
  * A failure prints the expression, the place and the thread, and aborts.
  */
@@ -34,6 +37,20 @@ enum { ORR_IS_CHECKED = 0 };
         if (ORR_IS_CHECKED)                                                                        \
             orr_require(condition, "the invariant does not hold");                                 \
     } while (0)
+
+/* A function, so that at the place itself there is no branch to take. */
+static inline void
+orr_never_happens(bool condition, const char *file, int line, const char *expression)
+{
+    if (__builtin_expect(condition, 0))
+        orr_assertion_failed(file, line, expression, "this was never to happen");
+}
+
+#ifdef ORR_CHECKED
+#define ORR_NEVER(condition) (orr_never_happens((condition), __FILE__, __LINE__, #condition), false)
+#else
+#define ORR_NEVER(condition) __builtin_expect(!!(condition), 0)
+#endif
 
 #define orr_unreachable() orr_require(false, "a branch that no input can take was taken")
 
