@@ -284,6 +284,12 @@ read_stress(struct reader *reader, const char *value)
 }
 
 static enum orr_status
+read_late(struct reader *reader, const char *value)
+{
+    return read_count(reader, value, 0, UINT32_MAX, &reader->next->options.late_ms);
+}
+
+static enum orr_status
 read_workers(struct reader *reader, const char *value)
 {
     uint64_t workers = ORR_WORKERS_AUTO;
@@ -386,6 +392,7 @@ static const struct {
     {"gc", read_gc},
     {"debug", read_debug},
     {"thresholds", read_thresholds},
+    {"late", read_late},
 };
 
 /* --- entries: settings of collectors --------------------------------------------------------------- */

@@ -10,6 +10,7 @@
  *   verify, ledger, sites, gc   on or 1, off or 0
  *   debug                       names joined by +, as in gc.h: stats+uncollectable, leak; none
  *   thresholds                  2000:10:10
+ *   late                        milliseconds after which a thread that does not come to a stop is named; 0: never
  *   NAME.KEY=VALUE              a setting of collector NAME, ignored under others (trial.budget=1000)
  *
  * Later entries win. Empty entries, and spaces around one, mean nothing. A strategy is compiled into the

@@ -8,8 +8,17 @@
 #include "runtime/collector.h"
 
 void
+orr_own_thread_or_abort(const struct orr_thread *thread)
+{
+    orr_require(thread->os_self == orr_os_thread_self(),
+                "thread %u, which system thread %u attached, is used by system thread %u: each attaches itself",
+                thread->id, thread->os_id, orr_os_thread_id());
+}
+
+void
 orr_alive_or_abort(struct orr_thread *thread, const struct orr_object *object)
 {
+    orr_own_thread_or_abort(thread);
     /* relaxed, both: the caller claims to hold the object, so nothing may change under it */
     uint32_t type = orr_load_relaxed(&object->type);
     uint8_t flags = orr_load_relaxed(&object->flags);

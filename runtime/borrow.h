@@ -11,7 +11,9 @@
 
 #include "runtime/thread.h"
 
-/* Aborts when the object is dead. */
+/* Aborts when another system thread than the one that attached it uses the thread. */
+void orr_own_thread_or_abort(const struct orr_thread *thread);
+/* Aborts when the object is dead; or as above. */
 void orr_alive_or_abort(struct orr_thread *thread, const struct orr_object *object);
 /* Notes that the thread borrows the object. */
 void orr_borrow_note(struct orr_thread *thread, struct orr_object *object);

@@ -81,12 +81,24 @@ struct orr_collection {
     uint64_t collector_cpu_ns; /* processor time of worker threads, not of the requester */
 };
 
+/* A thread that another one waits for, at a stop or a handshake, for longer than the heap's late_ms (heap.h). */
+struct orr_late {
+    uint32_t thread_id;  /* 0: a thread that is not attached */
+    uint32_t os_id;      /* the same as the system names it (gdb, /proc); 0: not known */
+    const char *doing;   /* what it does instead: "is running and comes to no safepoint" */
+    const char *awaited; /* what for: "to stop the world" */
+    uint32_t waiter_id;  /* who waits; 0: a thread that is not attached */
+    uint64_t waited_ns;  /* so far */
+};
+
 struct orr_listener {
     void *context;
     void (*pause)(void *context, const struct orr_pause *pause);
     /* Each thread's time from the request of a stop to its own stopping. */
     void (*safepoint)(void *context, uint32_t thread_id, uint64_t requested_ns, uint64_t reached_ns);
     void (*collection)(void *context, const struct orr_collection *collection);
+    /* A thread keeps this one waiting; told again whenever the wait has doubled. Null: standard error. */
+    void (*late)(void *context, const struct orr_late *late);
     /* A callback raised an error (raise.h): where, and what. World running. Null: standard error. */
     void (*failed)(void *context, const char *where, const char *message);
     /* A sentence of the debug flags (gc.h). World running. Null: standard error. */

@@ -319,6 +319,7 @@ orr_fork_child(struct orr_thread *thread)
     unlock_process();
     unlock_heap(thread->heap);
     thread->cascading = true;
+    thread->os_id = orr_os_thread_id();
     struct orr_thread *gone = take_the_others(thread);
     for (struct orr_thread *other = gone; other; other = other->next)
         take_over(thread, other);

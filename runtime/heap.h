@@ -52,6 +52,8 @@ struct orr_heap_options {
     bool sites;                 /* remember where each object was made, for the leak report; implies ledger */
     uint64_t garbage_bound;     /* orr_gc_bound_set; 0: none */
     uint32_t debug;             /* orr_gc_debug_set */
+    uint64_t late_ms;           /* a thread that keeps a stop or a handshake waiting so long is told of
+                                 * (listener.late); 0: never */
     bool gc_disabled;           /* no collection starts by itself until orr_gc_enable */
     uint64_t thresholds[ORR_GENERATIONS]; /* orr_gc_threshold_set; all 0: the trigger's count, 10, 10 */
     const char *const *settings; /* null-terminated KEY=VALUE for the collector; may be null */
@@ -69,6 +71,7 @@ struct orr_root {
 /* Everything about stopping and asking; see safepoint.c. */
 struct orr_world {
     _Atomic(uint32_t) token;    /* 1: someone stops or asks; one at a time */
+    _Atomic(uint32_t) holder;   /* its thread id, for those who wait; 0: not attached, or about to change */
     _Atomic(uint32_t) arrivals; /* bumped whenever a thread parks, blocks or answers */
     _Atomic(uint32_t) stopped;  /* 1 while every thread stands */
     _Atomic(uint32_t) tickets_taken, tickets_done; /* fairness to those who come back or attach */

@@ -74,7 +74,7 @@
  *   fork                fork.h
  *   end                 finish.h (last finalizers, leak report)
  *   find mistakes       diagnose.h (whose trace lies), verify.h, ledger.h; builds with ORR_CHECKED
- *   know when it stops  safepoint.h (polls, stops, settle)
+ *   know when it stops  safepoint.h (polls, stops, settle); who keeps it waiting: late_ms in heap.h
  *
  * The laws (asserted in checked builds, ORR_CHECKED):
  *   1  trace reports every counted reference of an object exactly once

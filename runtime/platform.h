@@ -73,13 +73,25 @@ bool orr_os_thread_start(struct orr_os_thread *thread, void *(*body)(void *), vo
 /* Fault injection for tests, as orr_fail_allocation: the n-th start from now returns false. */
 void orr_fail_thread_start(uint64_t n, bool persistent);
 void orr_os_thread_join(struct orr_os_thread *thread);
+/* The system's number of the calling thread: what debuggers and /proc call it. */
+uint32_t orr_os_thread_id(void);
+/* Which living thread of the process calls. */
+static inline uintptr_t
+orr_os_thread_self(void)
+{
+    return (uintptr_t)pthread_self();
+}
+/* When the calling thread ends, calls `check`, after the program's own destructors of thread-specific data had
+ * their turn. Not for a thread that ends with the process. Again and again is fine; one `check` per process. */
+void orr_os_thread_at_end(void (*check)(void));
 unsigned orr_processor_count(void);
 /* Binds the calling thread to one processor; a hint. */
 void orr_pin_to_processor(unsigned processor);
 
 /* --- time --------------------------------------------------------------------------------------- */
 
-/* Monotonic nanoseconds. */
+/* Nanoseconds that never go back: on no thread, and from one that published to one that looked by no more than
+ * a millisecond, even if the system's clock does (a faked one can). A step forward is time that has passed. */
 uint64_t orr_clock_ns(void);
 /* Processor time of the calling thread, nanoseconds. */
 uint64_t orr_thread_cpu_ns(void);

@@ -5,6 +5,7 @@
 #include "runtime/assert.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -200,6 +201,47 @@ orr_os_thread_join(struct orr_os_thread *thread)
     pthread_join(thread->inner, NULL);
 }
 
+uint32_t
+orr_os_thread_id(void)
+{
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+static pthread_key_t end_key;
+static pthread_once_t end_once = PTHREAD_ONCE_INIT;
+static bool has_end_key; /* written once, before anybody looks */
+static _Atomic(uintptr_t) end_check;
+
+/* Destructors run in rounds, in no order: `round` counts them, and in the last one nobody else is left to wait for. */
+static void
+end_of_thread(void *round)
+{
+    if ((uintptr_t)round < PTHREAD_DESTRUCTOR_ITERATIONS)
+        pthread_setspecific(end_key, (char *)round + 1);
+    else
+        ((void (*)(void))orr_load_relaxed(&end_check))(); /* relaxed: ours, or the same from another thread */
+}
+
+static void
+make_end_key(void)
+{
+    /* If the program has used up all keys, nobody looks. */
+    has_end_key = pthread_key_create(&end_key, end_of_thread) == 0;
+}
+
+void
+orr_os_thread_at_end(void (*check)(void))
+{
+    static _Thread_local bool is_watched;
+    if (is_watched)
+        return;
+    is_watched = true;
+    orr_store_relaxed(&end_check, (uintptr_t)check);
+    pthread_once(&end_once, make_end_key);
+    if (has_end_key)
+        pthread_setspecific(end_key, (void *)1);
+}
+
 unsigned
 orr_processor_count(void)
 {
@@ -228,10 +270,39 @@ read_clock(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The system's clock is believed as long as it goes forward. When it steps back (debuggers, virtual machines and
+ * libfaketime do that), the step is added to `clock_lost`, for all threads, and time goes on where it was: else an
+ * interval would be a number near 2^64, and a deadline a day away. */
+static _Atomic(uint64_t) clock_lost; /* nanoseconds that the system's clock has taken back */
+static _Atomic(uint64_t) clock_most; /* what was read last, by any thread, to within CLOCK_GRAIN_NS */
+
+enum { CLOCK_GRAIN_NS = 1000000 }; /* so that a thousand writes a second share the word, and not every read */
+
+/* relaxed, all of this: the value itself is the message, and each thread keeps to its own last reading */
+static uint64_t
+mend_clock(uint64_t at_least)
+{
+    uint64_t lost = orr_load_relaxed(&clock_lost);
+    for (;;) {
+        uint64_t now = read_clock(CLOCK_MONOTONIC) + lost;
+        if (now >= at_least || orr_cas_relaxed(&clock_lost, &lost, lost + (at_least - now)))
+            return now >= at_least ? now : at_least;
+    }
+}
+
 uint64_t
 orr_clock_ns(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
+    static _Thread_local uint64_t last;
+    uint64_t most = orr_load_acquire(&clock_most); /* acquire: the clock is read after it */
+    uint64_t at_least = last > most ? last : most;
+    uint64_t now = read_clock(CLOCK_MONOTONIC) + orr_load_relaxed(&clock_lost);
+    if (__builtin_expect(now < at_least, 0))
+        now = mend_clock(at_least);
+    if (now - most > CLOCK_GRAIN_NS)
+        orr_cas_acq_rel(&clock_most, &most, now); /* or another thread wrote a later one */
+    last = now;
+    return now;
 }
 
 uint64_t

@@ -14,8 +14,9 @@
  * region, so two threads that want to stop the world do not wait for one another. During a stop the
  * registry's lock is held: nobody attaches or detaches.
  *
- * Fairness: threads that wait to come back or to attach take tickets; a stop first waits until the tickets
- * taken before it have been returned, so back-to-back stops let everybody run in between.
+ * Fairness: threads that wait to come back, to attach or to detach take tickets; a stop first waits until the
+ * tickets taken before it have been returned, so back-to-back stops let everybody run in between. The token itself
+ * is not handed on in order: of two that stop the world for ever, one may wait for ever.
  *
  * sync       publishes                                    observes                            then visible
  * parked     park: store, release                         wait_for: load, acquire             all the thread did
@@ -25,13 +26,14 @@
  * answered   answer: add, acq_rel on arrivals             handshake: load, acquire            what the question did
  *
  * Progress: blocking. A stop waits for the slowest thread's next poll; there is no limit to that but the
- * program's own polls.
+ * program's own polls. Who does not come is told of, if the heap's options ask for it (late.h).
  */
 #include "runtime/safepoint.h"
 
 #include "runtime/borrow.h"
 #include "runtime/collect.h"
 #include "runtime/collector.h"
+#include "runtime/late.h"
 #include "runtime/stop.h"
 
 /* Looks before sleeping: a running thread polls within microseconds; on two processors the one we wait
@@ -88,14 +90,37 @@ orr_arrival_note(struct orr_thread *thread)
 
 /* One look in a wait: spin, then yield, then sleep on arrivals. */
 static void
-wait_a_little(struct orr_world *world, unsigned *looks, uint32_t arrivals_seen)
+wait_a_little(struct orr_world *world, struct orr_wait *wait, uint32_t arrivals_seen)
 {
-    if (++*looks < SPINS)
+    if (++wait->looks < SPINS)
         orr_spin_hint();
-    else if (*looks < SPINS + YIELDS)
+    else if (wait->looks < SPINS + YIELDS)
         orr_yield();
     else
         orr_park(&world->arrivals, arrivals_seen, ORR_PARK_NS);
+}
+
+static uint32_t
+id_of(const struct orr_thread *self)
+{
+    return self ? self->id : 0;
+}
+
+/* In a wait for a thread's own doing. relaxed: a picture of a moment, for people */
+static void
+tell_if_late(struct orr_heap *heap, struct orr_wait *wait, struct orr_thread *thread, uint32_t waiter,
+             const char *awaited)
+{
+    if (wait->looks < SPINS + YIELDS || !orr_wait_is_late(heap, wait))
+        return;
+    bool runs = orr_load_relaxed(&thread->state) == ORR_THREAD_RUNNING;
+    orr_wait_tell(heap, wait,
+                  (struct orr_late){.thread_id = thread->id,
+                                    .os_id = thread->os_id,
+                                    .doing = runs ? "is running and comes to no safepoint"
+                                                  : "is held by one that works on its behalf",
+                                    .waiter_id = waiter,
+                                    .awaited = awaited});
 }
 
 /* --- the token ------------------------------------------------------------------------------------- */
@@ -108,21 +133,41 @@ token_try(struct orr_world *world)
 }
 
 static void
+tell_if_held_long(struct orr_heap *heap, struct orr_wait *wait, struct orr_thread *self)
+{
+    struct orr_world *world = &heap->world; /* relaxed, both: a picture of a moment, for people */
+    if (!orr_wait_is_late(heap, wait))
+        return;
+    orr_wait_tell(heap, wait,
+                  (struct orr_late){.thread_id = orr_load_relaxed(&world->holder),
+                                    .doing = orr_load_relaxed(&world->stopped)
+                                                 ? "has stopped the world and does not let it go"
+                                                 : "is stopping the world or asking, or has just let it go",
+                                    .waiter_id = id_of(self),
+                                    .awaited = "for its turn to stop or to ask"});
+}
+
+static void
 token_take(struct orr_heap *heap, struct orr_thread *self)
 {
     struct orr_world *world = &heap->world;
-    if (token_try(world))
+    if (token_try(world)) {
+        orr_store_relaxed(&world->holder, id_of(self)); /* relaxed: for people */
         return;
+    }
+    struct orr_wait wait = {0};
     uint64_t start_ns = orr_clock_ns();
     for (;;) {
         if (self)
             orr_block_enter(self);
         orr_park(&world->token, 1, ORR_PARK_NS);
+        tell_if_held_long(heap, &wait, self);
         if (self)
             orr_block_leave(self);
         if (token_try(world))
             break;
     }
+    orr_store_relaxed(&world->holder, id_of(self)); /* relaxed: for people */
     if (self)
         orr_pause_note(self, ORR_PAUSE_LOCK, start_ns);
 }
@@ -139,24 +184,26 @@ static void
 honour_tickets(struct orr_world *world)
 {
     uint32_t taken = orr_load_relaxed(&world->tickets_taken); /* relaxed: counts; fairness only */
-    unsigned looks = 0;
+    struct orr_wait wait = {0};
     while ((int32_t)(orr_load_relaxed(&world->tickets_done) - taken) < 0)
-        wait_a_little(world, &looks, orr_load_relaxed(&world->arrivals));
+        wait_a_little(world, &wait, orr_load_relaxed(&world->arrivals));
 }
 
 /* --- stop and resume ------------------------------------------------------------------------------- */
 
 /* Waits until the thread stands still. */
 static void
-wait_for(struct orr_world *world, struct orr_thread *thread)
+wait_for(struct orr_heap *heap, struct orr_thread *self, struct orr_thread *thread)
 {
-    unsigned looks = 0;
+    struct orr_world *world = &heap->world;
+    struct orr_wait wait = {0};
     for (;;) {
         uint32_t arrivals = orr_load_acquire(&world->arrivals); /* sync:answered  acquire */
         /* sync:parked  acquire: all the thread did before it parked */
         if (orr_load_acquire(&thread->state) == ORR_THREAD_PARKED || orr_thread_hold(thread))
             return;
-        wait_a_little(world, &looks, arrivals);
+        wait_a_little(world, &wait, arrivals);
+        tell_if_late(heap, &wait, thread, id_of(self), "to stop the world");
     }
 }
 
@@ -186,7 +233,7 @@ orr_world_stop(struct orr_heap *heap, struct orr_thread *self)
             orr_attention_set(thread, ORR_ATTENTION_STOP);
     for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
         if (thread != self) {
-            wait_for(world, thread);
+            wait_for(heap, self, thread);
             note_safepoint(heap, thread);
         }
     orr_store_relaxed(&world->stopped, 1); /* relaxed: read by the stopper, and for assertions */
@@ -251,9 +298,10 @@ answer(struct orr_thread *subject)
 }
 
 static void
-wait_for_answer(struct orr_world *world, struct orr_thread *subject)
+wait_for_answer(struct orr_heap *heap, struct orr_thread *self, struct orr_thread *subject)
 {
-    unsigned looks = 0;
+    struct orr_world *world = &heap->world;
+    struct orr_wait wait = {0};
     for (;;) {
         uint32_t arrivals = orr_load_acquire(&world->arrivals); /* sync:answered  acquire */
         if (orr_load_acquire(&subject->handshake_pending) == 0) /* sync:answered  acquire */
@@ -261,8 +309,10 @@ wait_for_answer(struct orr_world *world, struct orr_thread *subject)
         if (orr_thread_hold(subject)) { /* it is blocked: answer for it */
             answer(subject);
             orr_thread_unhold(subject);
-        } else
-            wait_a_little(world, &looks, arrivals);
+        } else {
+            wait_a_little(world, &wait, arrivals);
+            tell_if_late(heap, &wait, subject, id_of(self), "to have an answer");
+        }
     }
 }
 
@@ -282,7 +332,7 @@ orr_handshake(struct orr_heap *heap, struct orr_thread *self, struct orr_thread 
         }
     for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
         if (thread != self && (!only || thread == only))
-            wait_for_answer(world, thread);
+            wait_for_answer(heap, self, thread);
     orr_mutex_unlock(&heap->threads_lock);
     token_release(world);
 }
@@ -293,8 +343,10 @@ void
 orr_poll_slow(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
-    if (ORR_IS_CHECKED)
+    if (ORR_IS_CHECKED) {
+        orr_own_thread_or_abort(thread);
         orr_borrows_end(thread);
+    }
     uint8_t asked = orr_load_acquire(&thread->attention); /* acquire: what the bits stand for */
     if (asked & ORR_ATTENTION_STOP)
         park(thread);

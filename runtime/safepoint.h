@@ -23,7 +23,8 @@ orr_poll(struct orr_thread *thread)
 
 /* Makes every other mutator of the heap stand at a safepoint or in a blocking region, and keeps new ones
  * out. `self` is the calling thread, attached and running, or null for a thread that is not attached.
- * Waits for its turn (stoppable itself). Stops do not nest. */
+ * Waits for its turn (stoppable itself). Stops do not nest. A thread that never polls and never blocks makes it wait
+ * for ever; with late_ms (heap.h) that thread is named. */
 void orr_world_stop(struct orr_heap *heap, struct orr_thread *self);
 void orr_world_resume(struct orr_heap *heap);
 /* Whether the calling context may look at everything. */

@@ -74,6 +74,19 @@ unregister_locked(struct orr_thread *thread)
     orr_sub_relaxed(&heap->thread_count, 1); /* relaxed: as above */
 }
 
+/* How many attachments the calling system thread has, over all heaps, and the id of the last. */
+static _Thread_local uint32_t attached_here, attached_last;
+
+/* Its stops would wait for this thread for ever; better a sentence now. */
+static void
+check_end(void)
+{
+    orr_require(attached_here == 0,
+                "a system thread ends that is still attached to a heap, last as thread %u: "
+                "orr_thread_detach is missing",
+                attached_last);
+}
+
 static enum orr_status
 prepare(struct orr_thread *thread, struct orr_error *error)
 {
@@ -107,6 +120,8 @@ orr_thread_attach(struct orr_heap *heap, struct orr_thread **thread, struct orr_
     if (!fresh)
         return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to attach a thread");
     fresh->heap = heap;
+    fresh->os_self = orr_os_thread_self();
+    fresh->os_id = orr_os_thread_id();
     enum orr_status status = prepare(fresh, error);
     if (status != ORR_OK) {
         orr_deallocate(fresh);
@@ -131,6 +146,9 @@ orr_thread_attach(struct orr_heap *heap, struct orr_thread **thread, struct orr_
         return orr_fail(error, ORR_NOT_APPLICABLE, "strategy %s allows %u thread%s per heap",
                         heap->rc->name, most, most == 1 ? "" : "s");
     }
+    attached_here++;
+    attached_last = fresh->id;
+    orr_os_thread_at_end(check_end);
     *thread = fresh;
     return ORR_OK;
 }
@@ -190,6 +208,7 @@ orr_thread_detach(struct orr_thread *thread)
     orr_buffer_clear(&thread->borrowed);
     orr_deallocate(thread->collector_private);
     orr_deallocate(thread);
+    attached_here--;
 }
 
 /* --- blocking regions ------------------------------------------------------------------------------ */
@@ -221,6 +240,8 @@ orr_block_enter(struct orr_thread *thread)
 void
 orr_block_leave(struct orr_thread *thread)
 {
+    if (ORR_IS_CHECKED)
+        orr_own_thread_or_abort(thread);
     uint32_t state = ORR_THREAD_BLOCKED;
     /* sync:block-leave  acquire: what was done on our behalf. One word and one cas: there is no moment
      * between looking and coming back in which a stop could be missed. */

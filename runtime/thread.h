@@ -117,13 +117,18 @@ struct orr_thread {
     _Atomic(uint32_t) state;             /* enum orr_thread_state */
     _Atomic(uint32_t) handshake_pending; /* 1 until someone has run the question for this thread */
     uint64_t parked_ns;                  /* when it parked; the owner writes before PARKED */
+    uintptr_t os_self;                   /* who attached it; nobody else may use it */
+    uint32_t os_id;                      /* the same, as the system names it to people */
 
     /* Registry, under heap->threads_lock. */
     struct orr_thread *next, *previous;
 };
 
 /* Joins the calling thread to the heap; it is running afterwards. Waits while the world is stopped.
- * *thread is owned by the runtime until orr_thread_detach, which only the same system thread calls.
+ * *thread is owned by the runtime until orr_thread_detach, and used by the same system thread alone (checked builds
+ * abort a use by another). A system thread that ends without having detached aborts the process with a sentence:
+ * nobody could ever stop the world again. It may detach in a destructor of thread-specific data. exit() and the end
+ * of main need no detach; whatever other threads do then, they do until the process is gone.
  * Errors: ORR_OUT_OF_MEMORY; ORR_NOT_APPLICABLE when the strategy allows no further thread. */
 enum orr_status orr_thread_attach(struct orr_heap *heap, struct orr_thread **thread,
                                   struct orr_error *error);
