@@ -36,7 +36,7 @@
  *     }
  *
  *     EXPLORE_SCENARIO(two_releases) = {
- *         .covers = "A1 B1", .fibres = 2, .setup = setup, .body = body, .check = check};
+ *         .name = EXPLORE_NAME, .covers = "A1 B1", .fibres = 2, .setup = setup, .body = body, .check = check};
  *
  * That is scenarios/two_releases.c; the other half is one line in scenarios.def, which also says for which
  * strategies it is compiled.
@@ -77,7 +77,7 @@ struct explore_operation {
 };
 
 struct explore_scenario {
-    const char *name;   /* set by EXPLORE_SCENARIO */
+    const char *name;   /* EXPLORE_NAME: the file's name and the variant, by the build */
     const char *covers; /* ids of the fault catalogue that it looks for, "A1 B2"; or what it shows */
     unsigned fibres;    /* 1 to EXPLORE_FIBRES_MAX */
     void (*setup)(void);
@@ -104,11 +104,13 @@ enum { EXPLORE_SC = 1, EXPLORE_TSO = 2, EXPLORE_PSO = 4, EXPLORE_STALE = 8 };
  * the strategy ("atomic", "biased_rooted", ...), or `any` for files that do not depend on one. */
 #define EXPLORE_JOIN_(a, b, c) a##b##_##c
 #define EXPLORE_JOIN(a, b, c) EXPLORE_JOIN_(a, b, c)
-#define EXPLORE_SCENARIO(id)                                                                       \
-    const struct explore_scenario EXPLORE_JOIN(explore_scenario_, id, EXPLORE_VARIANT)
+#define EXPLORE_SCENARIO(id) EXPLORE_SCENARIO_(EXPLORE_JOIN(explore_scenario_, id, EXPLORE_VARIANT))
+#define EXPLORE_SCENARIO_(symbol)                                                                  \
+    extern const struct explore_scenario symbol;                                                   \
+    const struct explore_scenario symbol
 
 /* The strategy that the file is being compiled for: a struct orr_rc. */
-#define EXPLORE_RC EXPLORE_JOIN(orr_r, c, ORR_RC)
+#define EXPLORE_RC EXPLORE_JOIN(orr_, rc, ORR_RC)
 
 /* --- the world: in setup -------------------------------------------------------------------------- */
 

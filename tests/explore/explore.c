@@ -1,0 +1,454 @@
+/* explore.c - the command: runs scenarios under strategies and memory modes, and says what was found.
+ *
+ * Each scenario runs in a process of its own, because its world lies at fixed addresses. There are two programs of
+ * this text: explore, whose files under test are instrumented at atomic accesses alone, for SC at speed; and
+ * explore_full, which sees plain accesses too, for races and the other memory modes. Each hands over to the other
+ * what is not its own.
+ *
+ * Exit status: 0 all is as expected, 1 a schedule failed, 2 usage.
+ */
+#define _GNU_SOURCE
+#include "tests/explore/search.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern const struct explore_scenario *const explore_scenarios[]; /* null-terminated; made by the build */
+
+static const char *const strategy_names[] = {"dfs", "random", "pct", "pos", "replay", "all"};
+
+static struct options {
+    const char *scenario, *replay, *hashes;
+    enum strategy strategy;
+    unsigned modes; /* bit per memory mode */
+    bool races, lists, modes_given;
+    struct budget budget;
+} options = {
+    .strategy = STRATEGIES,
+    .modes = EXPLORE_SC,
+    .budget = {.schedules = 100000, .seed = 1, .bound = 4, .per_script = 64},
+};
+
+/* What the children tell the parent. */
+static struct totals {
+    uint64_t schedules, scripts, failures, runs;
+    uint64_t written_three, exhausted_three; /* written scenarios of three fibres: all, at bound 4 in SC */
+    uint64_t exhausted;                      /* scenarios exhausted at the bound asked for */
+    double cpu_seconds;
+} *totals;
+
+static int
+usage(FILE *out)
+{
+    fprintf(out, "usage: explore [--scenario NAME] [--strategy dfs|random|pct|pos|all] [--bound N]\n"
+                 "               [--mode sc|tso|pso|stale|all] [--race] [--schedules N] [--seconds S]\n"
+                 "               [--seed S] [--replay STRING] [--list]\n"
+                 "NAME may end with *; several are separated by commas. Schedules and seconds are per scenario and\n"
+                 "mode; 0 is no limit. --race looks for data races (in SC and with stale reads).\n");
+    return out == stderr ? 2 : 0;
+}
+
+/* --- which ------------------------------------------------------------------------------------------------ */
+
+static bool
+matches_one(const char *name, const char *pattern, size_t length)
+{
+    if (length && pattern[length - 1] == '*')
+        return strncmp(name, pattern, length - 1) == 0;
+    if (strlen(name) == length && strncmp(name, pattern, length) == 0)
+        return true;
+    return strncmp(name, pattern, length) == 0 && name[length] == '/';
+}
+
+static bool
+matches(const char *name)
+{
+    const char *pattern = options.scenario;
+    if (!pattern)
+        return true;
+    for (;;) {
+        size_t length = strcspn(pattern, ",");
+        if (matches_one(name, pattern, length))
+            return true;
+        if (!pattern[length])
+            return false;
+        pattern += length + 1;
+    }
+}
+
+static void
+list(void)
+{
+    for (unsigned i = 0; explore_scenarios[i]; i++) {
+        const struct explore_scenario *s = explore_scenarios[i];
+        if (matches(s->name))
+            printf("%-36s %u fibres  %-9s %s\n", s->name, s->fibres, s->operations ? "generated" : "written",
+                   s->covers ? s->covers : "");
+    }
+}
+
+/* --- one scenario in one mode ------------------------------------------------------------------------------- */
+
+static bool
+set_up(const struct explore_scenario *scenario, enum memory_mode mode)
+{
+    machine.scenario = scenario;
+    machine.mode = mode;
+    machine.races = options.races && (mode == MODE_SC || mode == MODE_STALE);
+    machine.self = OUTSIDE;
+    machine.fibres = scenario->fibres;
+    machine.clock_ns = 1000000000;
+    world_open();
+    fibre_open();
+    if (setjmp(machine.outside) != 0) {
+        printf("%-36s the setup fails: %s\n", scenario->name, machine.verdict);
+        return false;
+    }
+    scenario->setup();
+    world_freeze();
+    return true;
+}
+
+static void
+print_failure(const struct failure *failure)
+{
+    printf("  %s\n", failure->verdict);
+    if (failure->note[0])
+        printf("  (%s)\n", failure->note);
+    printf("  found by %s, seed %llu\n  --replay '", strategy_names[failure->strategy],
+           (unsigned long long)failure->seed);
+    failure_print(failure, stdout);
+    printf("'\n");
+    report_steps(stdout);
+}
+
+static const char *
+expected(const struct explore_scenario *scenario, enum memory_mode mode)
+{
+    if (!scenario->expects)
+        return NULL;
+    if (scenario->expects_modes && !(scenario->expects_modes >> mode & 1))
+        return NULL;
+    if (strcmp(scenario->expects, "race") == 0 && !machine.races)
+        return NULL;
+    return scenario->expects;
+}
+
+static void
+print_line(const struct outcome *outcome, const char *verdict)
+{
+    char exhausted[64] = "";
+    if (outcome->exhausted >= 0)
+        snprintf(exhausted, sizeof exhausted, "bound %d: %llu", outcome->exhausted,
+                 (unsigned long long)outcome->exhausted_schedules);
+    printf("%-36s %-6s%-5s %12llu %9.0f/s  %-20s %s\n", machine.scenario->name, mode_names[machine.mode],
+           machine.races ? "+race" : "", (unsigned long long)outcome->schedules,
+           outcome->cpu_seconds > 0 ? (double)outcome->schedules / outcome->cpu_seconds : 0.0, exhausted,
+           verdict);
+    fflush(stdout);
+}
+
+static int
+explore_one(const struct explore_scenario *scenario, enum memory_mode mode)
+{
+    static struct outcome outcome;
+    if (!set_up(scenario, mode))
+        return 1;
+    const char *expects = expected(scenario, mode);
+    outcome.failure.raw = expects != NULL;
+    search_run(options.strategy, &options.budget, &outcome);
+    const struct failure *failure = &outcome.failure;
+    bool fine = expects ? failure->found && strncmp(failure->verdict, expects, strlen(expects)) == 0
+                        : !failure->found;
+    print_line(&outcome, !fine ? "FAILS" : expects ? "fails, as it must" : "");
+    if (!fine && failure->found)
+        print_failure(failure);
+    else if (!fine)
+        printf("  must fail (%s), and did not\n", expects);
+    fflush(stdout);
+    totals->schedules += outcome.schedules;
+    totals->scripts += outcome.scripts;
+    totals->failures += !fine;
+    totals->cpu_seconds += outcome.cpu_seconds;
+    if (!scenario->operations && scenario->fibres == 3 && mode == MODE_SC && !expects) {
+        totals->written_three++;
+        totals->exhausted_three += outcome.exhausted >= 4;
+    }
+    totals->exhausted += outcome.exhausted >= (int)options.budget.bound;
+    return !fine;
+}
+
+static int
+in_a_child(int (*run)(const struct explore_scenario *, enum memory_mode),
+           const struct explore_scenario *scenario, enum memory_mode mode)
+{
+    int status;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child < 0) {
+        perror("explore: no process");
+        return 2;
+    }
+    if (child == 0) {
+        int result = run(scenario, mode);
+        fflush(stdout);
+        _exit(result);
+    }
+    waitpid(child, &status, 0);
+    totals->runs++;
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    printf("%-36s the explorer itself ended with signal %d\n", scenario->name, WTERMSIG(status));
+    return 2;
+}
+
+/* --- replay, hashes ---------------------------------------------------------------------------------------------- */
+
+static const char *replay_rest; /* of the string: script and decisions */
+
+static int
+replay_one(const struct explore_scenario *scenario, enum memory_mode mode)
+{
+    static struct failure failure;
+    if (!set_up(scenario, mode))
+        return 1;
+    if (!failure_parse(&failure, replay_rest)) {
+        fprintf(stderr, "explore: this is no replay string\n");
+        return 2;
+    }
+    bool fails = failure_replay(&failure);
+    printf("%s: %s\n", scenario->name, fails ? failure.verdict : "passes");
+    report_steps(stdout);
+    return fails;
+}
+
+static int
+hash_one(const struct explore_scenario *scenario, enum memory_mode mode)
+{
+    if (!set_up(scenario, mode))
+        return 1;
+    unsigned differ = 0, seeds = (unsigned)strtoul(options.hashes, NULL, 10);
+    uint64_t *first = calloc(seeds, sizeof *first);
+    for (unsigned i = 0; i < seeds; i++) /* learned first: what is a point must not change on the way */
+        search_hash(options.budget.seed + i);
+    for (unsigned i = 0; i < seeds; i++)
+        first[i] = search_hash(options.budget.seed + i);
+    for (unsigned i = 0; i < seeds; i++)
+        differ += search_hash(options.budget.seed + i) != first[i];
+    printf("%-36s %-6s %u of %u seeds give the same trace twice\n", scenario->name, mode_names[mode],
+           seeds - differ, seeds);
+    return differ != 0;
+}
+
+/* Becomes the other program. */
+static _Noreturn void
+hand_over(char **arguments)
+{
+    char other[512];
+    ssize_t length = readlink("/proc/self/exe", other, sizeof other - 8);
+    other[length > 0 ? length : 0] = 0;
+    if (EXPLORE_IS_FULL)
+        other[strlen(other) - strlen("_full")] = 0;
+    else
+        strcat(other, "_full");
+    fflush(stdout);
+    execv(other, arguments);
+    perror(other);
+    exit(2);
+}
+
+static int
+replay(char **arguments)
+{
+    char name[128], mode[16], build[16];
+    int used = 0;
+    if (sscanf(options.replay, "%127[^@]@%15[^@]@%15[^@]@%n", name, mode, build, &used) != 3 || !used) {
+        fprintf(stderr, "explore: this is no replay string\n");
+        return 2;
+    }
+    if ((strcmp(build, "fast") != 0) != EXPLORE_IS_FULL)
+        hand_over(arguments);
+    options.races = strcmp(build, "race") == 0;
+    replay_rest = options.replay + used;
+    for (unsigned m = 0; m < MODES; m++)
+        for (unsigned i = 0; explore_scenarios[i]; i++)
+            if (strcmp(mode_names[m], mode) == 0 && strcmp(explore_scenarios[i]->name, name) == 0)
+                return in_a_child(replay_one, explore_scenarios[i], (enum memory_mode)m);
+    fprintf(stderr, "explore: there is no scenario %s, or no mode %s\n", name, mode);
+    return 2;
+}
+
+/* --- all --------------------------------------------------------------------------------------------------------------- */
+
+static void
+figure(const char *what, uint64_t number, const char *merge, const char *bar)
+{
+    const char *path = getenv("ORR_FIGURES");
+    FILE *out = path ? fopen(path, "a") : NULL;
+    if (!out)
+        return;
+    fprintf(out, "explore\t%s\t%llu\t%s\t%s\n", what, (unsigned long long)number, merge, bar);
+    fclose(out);
+}
+
+static void
+sum_up(void)
+{
+    printf("%llu schedules of %llu runs in %.1f s of processor time: %llu failures\n",
+           (unsigned long long)totals->schedules, (unsigned long long)totals->runs, totals->cpu_seconds,
+           (unsigned long long)totals->failures);
+    figure("schedules", totals->schedules, "sum", ">= 100000000");
+    figure("scripts", totals->scripts, "sum", "-");
+    figure("violations", totals->failures, "sum", "== 0");
+    if (totals->written_three && options.budget.bound >= 4) {
+        figure("written scenarios of three fibres", totals->written_three, "max", "-");
+        figure("of those, not exhausted at bound 4", totals->written_three - totals->exhausted_three, "min", "== 0");
+    }
+}
+
+static int
+run_all(void)
+{
+    int worst = 0;
+    for (unsigned i = 0; explore_scenarios[i]; i++)
+        for (unsigned m = 0; m < MODES; m++) {
+            const struct explore_scenario *scenario = explore_scenarios[i];
+            if (!(options.modes >> m & 1) || !matches(scenario->name) || (scenario->skips_modes >> m & 1))
+                continue;
+            int status = in_a_child(options.hashes ? hash_one : explore_one, scenario, (enum memory_mode)m);
+            if (status > worst)
+                worst = status;
+        }
+    if (totals->runs == 0) {
+        fprintf(stderr, "explore: there is no such scenario\n");
+        return 2;
+    }
+    if (!options.hashes)
+        sum_up();
+    return worst;
+}
+
+static bool
+parse_mode(const char *name)
+{
+    options.modes_given = true;
+    if (strcmp(name, "all") == 0) {
+        options.modes = (1u << MODES) - 1;
+        return true;
+    }
+    for (unsigned m = 0; m < MODES; m++)
+        if (strcmp(mode_names[m], name) == 0) {
+            options.modes = 1u << m;
+            return true;
+        }
+    return false;
+}
+
+static bool
+parse_strategy(const char *name)
+{
+    for (unsigned i = 0; i < sizeof strategy_names / sizeof *strategy_names; i++)
+        if (i != STRATEGY_REPLAY && strcmp(strategy_names[i], name) == 0) {
+            options.strategy = i > STRATEGY_REPLAY ? STRATEGIES : (enum strategy)i;
+            return true;
+        }
+    return false;
+}
+
+static bool
+parse(int count, char **arguments)
+{
+    static const struct option longs[] = {
+        {"scenario", required_argument, NULL, 's'},  {"strategy", required_argument, NULL, 't'},
+        {"bound", required_argument, NULL, 'b'},     {"mode", required_argument, NULL, 'm'},
+        {"race", no_argument, NULL, 'r'},            {"schedules", required_argument, NULL, 'n'},
+        {"seconds", required_argument, NULL, 'c'},   {"seed", required_argument, NULL, 'e'},
+        {"replay", required_argument, NULL, 'p'},    {"list", no_argument, NULL, 'l'},
+        {"hashes", required_argument, NULL, 'h'},    {"per-script", required_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0},
+    };
+    int letter;
+    bool schedules_given = false;
+    while ((letter = getopt_long(count, arguments, "", longs, NULL)) != -1)
+        switch (letter) {
+        case 's': options.scenario = optarg; break;
+        case 't':
+            if (!parse_strategy(optarg))
+                return false;
+            break;
+        case 'b': options.budget.bound = (unsigned)strtoul(optarg, NULL, 10); break;
+        case 'm':
+            if (!parse_mode(optarg))
+                return false;
+            break;
+        case 'r': options.races = true; break;
+        case 'n':
+            options.budget.schedules = strtoull(optarg, NULL, 10);
+            schedules_given = true;
+            break;
+        case 'c':
+            options.budget.seconds = strtod(optarg, NULL);
+            if (!schedules_given)
+                options.budget.schedules = 0;
+            break;
+        case 'e': options.budget.seed = strtoull(optarg, NULL, 10); break;
+        case 'p': options.replay = optarg; break;
+        case 'l': options.lists = true; break;
+        case 'h': options.hashes = optarg; break;
+        case 'q': options.budget.per_script = (unsigned)strtoul(optarg, NULL, 10); break;
+        default: return false;
+        }
+    return optind == count && options.budget.per_script > 0;
+}
+
+/* What is the full program's: everything but SC without races. Its status, after it has run in a child. */
+static int
+run_the_rest(char **arguments)
+{
+    int status;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("EXPLORE_REST", "1", 1);
+        hand_over(arguments);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+int
+main(int count, char **arguments)
+{
+    if (count == 2 && strcmp(arguments[1], "--help") == 0)
+        return usage(stdout);
+    if (!parse(count, arguments))
+        return usage(stderr);
+    totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (options.lists) {
+        list();
+        return 0;
+    }
+    if (options.replay)
+        return replay(arguments);
+    if (EXPLORE_IS_FULL) {
+        if (getenv("EXPLORE_REST"))
+            options.modes &= ~1u;
+        return run_all();
+    }
+    if (options.races)
+        hand_over(arguments);
+    unsigned rest = options.modes & ~1u;
+    int status = 0;
+    options.modes &= 1u;
+    if (options.modes)
+        status = run_all();
+    if (rest) {
+        int other = run_the_rest(arguments);
+        status = other > status ? other : status;
+    }
+    return status;
+}
