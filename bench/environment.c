@@ -358,10 +358,11 @@ orr_environment_time_clock(struct orr_environment *environment, uint64_t (*clock
 
 /* --- as JSON ------------------------------------------------------------------------------------ */
 
+/* What does not fit JSON's integers is no fact of a machine: a limit of 2^63 bytes is none. */
 static void
 put_count(struct orr_json_fault *fault, json_t *object, const char *key, uint64_t count)
 {
-    if (count > 0)
+    if (count > 0 && count <= INT64_MAX)
         orr_json_put_number(fault, object, key, count);
 }
 

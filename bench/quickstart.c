@@ -3,6 +3,7 @@
 
 #include "bench/axes.h"
 #include "bench/child.h"
+#include "bench/utf8.h"
 #include "collectors/catalogue.h"
 #include "runtime/platform.h"
 #include "workloads/catalogue.h"
@@ -250,7 +251,7 @@ mark(struct orr_cell *cell, enum orr_status status, const char *reason)
     if (gravity(status) <= gravity(cell->status))
         return;
     cell->status = status;
-    snprintf(cell->reason, sizeof cell->reason, "%s", reason);
+    orr_utf8_clean(cell->reason, sizeof cell->reason, reason); /* it may quote a record */
 }
 
 /* Takes in what the child wrote: one record, and nothing else. */

@@ -145,7 +145,7 @@ write_pauses(struct row *row, const struct orr_cell *cell, const char *cause)
         ns[i] = median(cell, PATH("pause_ns", cause, keys[i])).value;
     ns[3] = greatest(cell, PATH("pause_ns", cause, "max")).value;
     /* Between two runs the median may be a half. */
-    if (count < 10 && count != (double)(int)count)
+    if (count < 10 && count != floor(count))
         snprintf(text, sizeof text, "%.1f", count);
     else
         orr_quantity_count(text, count);

@@ -42,7 +42,12 @@ copy_clean(const char *text)
 {
     const size_t size = text ? strlen(text) + 1 : 1;
     char *const copy = malloc(size);
-    return copy ? orr_utf8_clean(copy, size, text ? text : "") : NULL;
+    if (!copy)
+        return NULL;
+    orr_utf8_clean(copy, size, text ? text : "");
+    for (size_t end = strlen(copy); end > 0 && copy[end - 1] == ' ';)
+        copy[--end] = '\0'; /* no line may end in a space */
+    return copy;
 }
 
 static bool

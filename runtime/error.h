@@ -19,11 +19,11 @@ enum orr_status {
 
 struct orr_error {
     enum orr_status status;
-    char message[400]; /* one sentence: what, where, what to do; no newline */
+    char message[400]; /* one sentence: what, where, what to do; one printable line of UTF-8 */
 };
 
 /* Fills *error (which may be null) and returns status, so that a refusal is one return statement.
- * A message that does not fit is cut. */
+ * A message that does not fit is cut, and what no terminal should see of it becomes '?'. */
 enum orr_status orr_fail(struct orr_error *error, enum orr_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

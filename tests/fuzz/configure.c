@@ -43,7 +43,8 @@ check_accepted(const struct orr_configuration *configuration)
 {
     const struct orr_heap_options *const options = &configuration->options;
     orr_require(options->rc && options->collector && options->kind, "an axis without a name");
-    orr_require(options->trigger.kind < ORR_TRIGGER_KINDS, "no such trigger");
+    /* One past the last is the collector's own. */
+    orr_require(options->trigger.kind <= ORR_TRIGGER_KINDS, "no such trigger");
     orr_require(options->workers <= ORR_WORKERS_MAX || options->workers == ORR_WORKERS_AUTO,
                 "%u workers", options->workers);
     orr_require(!options->settings || !options->settings[configuration->setting_count],
