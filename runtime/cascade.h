@@ -14,6 +14,9 @@
  * any other, held by thread->finalized; under callbacks of weak references and under its destroy it is
  * thread->destroying: whole, with its references, but no object any more (orr_is_corpse).
  *
+ * A drop that must stop the world for want of memory (rc_biased.c) finds the object that is being buried in
+ * thread->burying, and shows it to others like one under its destroy, with the references that are left.
+ *
  * Published objects: the strategies suspend their weak references (weak.h) before a count becomes a link, so
  * that an upgrade on another thread never takes a link for a count.
  *
@@ -86,14 +89,20 @@ link_dead(struct orr_thread *thread, struct orr_object *object)
 static inline bool drop(struct orr_thread *thread, struct orr_object *object);
 static inline enum drop_outcome drop_quickly(struct orr_thread *thread, struct orr_object *object);
 
+/* Of thread->burying. Emptied, because the drop may have to wait (orr_burial_show). */
 static void
-drop_slot(struct orr_slot *slot, void *thread)
+drop_slot(struct orr_slot *slot, void *argument)
 {
+    struct orr_thread *thread = argument;
     struct orr_object *child = orr_slot_peek(slot);
-    if (child && drop(thread, child)) {
+    if (!child)
+        return;
+    thread->dropping = slot;
+    if (drop(thread, child)) {
         prefetch_references(child);
         link_dead(thread, child);
     }
+    orr_slot_put(slot, NULL);
 }
 
 /* An emptying of the worklist: what the counters do not know yet, and how long it takes. */
@@ -123,9 +132,12 @@ bury_odd(struct orr_thread *thread, struct orr_object *object)
     if (__builtin_expect((layout.flags & ORR_LAYOUT_LAST) && orr_finalize_dead(thread, object), 0) &&
         !drop(thread, object)) /* the reference that the finalizer's caller held */
         return false;
-    uint8_t flags = orr_last_rites(thread, object, layout);
+    orr_last_rites(thread, object, layout);
+    thread->burying = object;
     orr_object_trace(object, layout, drop_slot, thread);
-    orr_emptied_slow(thread, object, flags);
+    thread->burying = NULL;
+    /* relaxed: ours alone; only now, because meanwhile candidate buffers may have let it go */
+    orr_emptied_slow(thread, object, orr_load_relaxed(&object->flags));
     return true;
 }
 
@@ -155,7 +167,9 @@ bury(struct orr_thread *thread, struct orr_object *object, struct orr_layout lay
             head = child;
         } else if (__builtin_expect(outcome == UNDECIDED, 0)) {
             thread->dead = head;
+            thread->burying = object;
             drop_slot(slot, thread);
+            thread->burying = NULL;
             head = thread->dead;
         }
     }

@@ -179,7 +179,7 @@ verify_stopped(struct orr_thread *thread, const char *when)
     orr_world_stop(heap, thread);
     bool sound = orr_heap_verify(heap, thread, &error);
     orr_world_resume(heap);
-    if (!sound) {
+    if (!sound && error.status != ORR_OUT_OF_MEMORY) { /* then the heap is not known to be wrong */
         orr_store_relaxed(&heap->verification_failed, true); /* relaxed: read at the end */
         orr_require(!ORR_IS_CHECKED, "%s a collection: %s", when, error.message);
     }
@@ -413,7 +413,7 @@ allocate_hard(struct orr_thread *thread, size_t bytes)
     uint64_t start_ns = orr_clock_ns();
     if (!thread->cascading)
         heap->rc->cascade(thread, 0);
-    collect(thread, "limit", ORR_URGENCY_COMPLETE, UNTIL_IT_ENDS);
+    collect(thread, "limit", ORR_URGENCY_COMPLETE, A_LITTLE); /* who collects may wait for a lock that we have */
     wait_for_callbacks(thread);
     if (heap->kind->trim && !thread->collecting) {
         orr_world_stop(heap, thread);
@@ -468,11 +468,11 @@ void
 orr_born_slow(struct orr_thread *thread, struct orr_object *object)
 {
     if (thread->hooks & ORR_HOOK_LEDGER) {
-        orr_or_relaxed(&object->flags, ORR_FLAG_SERIAL); /* relaxed: nobody else sees it yet */
         /* Births are inlined: we return into the function that makes the object. One less is in the call. */
         const char *site = __builtin_return_address(0);
-        orr_ledger_born_at(thread->heap->ledger, object,
-                           thread->heap->options.sites ? site - 1 : NULL);
+        if (orr_ledger_born_at(thread->heap->ledger, object,
+                               thread->heap->options.sites ? site - 1 : NULL))
+            orr_or_relaxed(&object->flags, ORR_FLAG_SERIAL); /* relaxed: nobody else sees it yet */
     }
     if (thread->hooks & ORR_HOOK_NEWBORN)
         orr_newborn_push(thread, object);

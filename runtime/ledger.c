@@ -62,27 +62,32 @@ find_locked(const struct orr_ledger *ledger, const struct orr_object *object)
     return i;
 }
 
-static void
+/* Without memory the table fills up beyond half; its last place stays empty, because searches end there. */
+static bool
 grow_locked(struct orr_ledger *ledger)
 {
-    struct entry *old = ledger->entries;
+    struct entry *old = ledger->entries, *fresh;
     uint64_t old_count = ledger->mask + 1;
-    ledger->entries = orr_allocate(old_count * 2 * sizeof *ledger->entries);
-    orr_require(ledger->entries, "no memory for the death ledger (%lu objects)",
-                (unsigned long)ledger->used);
+    fresh = orr_allocate(old_count * 2 * sizeof *fresh);
+    if (!fresh)
+        return ledger->used < ledger->mask;
+    ledger->entries = fresh;
     ledger->mask = old_count * 2 - 1;
     for (uint64_t i = 0; i < old_count; i++)
         if (old[i].object)
             ledger->entries[find_locked(ledger, old[i].object)] = old[i];
     orr_deallocate(old);
+    return true;
 }
 
-void
+bool
 orr_ledger_born_at(struct orr_ledger *ledger, struct orr_object *object, const void *site)
 {
     orr_mutex_lock(&ledger->lock);
-    if (ledger->used * 2 > ledger->mask)
-        grow_locked(ledger);
+    if (ledger->used * 2 > ledger->mask && !grow_locked(ledger)) {
+        orr_mutex_unlock(&ledger->lock);
+        return false;
+    }
     struct entry *entry = &ledger->entries[find_locked(ledger, object)];
     orr_require(!entry->object, "object %p is born where object number %lu still lives",
                 (void *)object, (unsigned long)entry->serial);
@@ -91,12 +96,13 @@ orr_ledger_born_at(struct orr_ledger *ledger, struct orr_object *object, const v
     entry->site = site;
     ledger->used++;
     orr_mutex_unlock(&ledger->lock);
+    return true;
 }
 
-void
+bool
 orr_ledger_born(struct orr_ledger *ledger, struct orr_object *object)
 {
-    orr_ledger_born_at(ledger, object, NULL);
+    return orr_ledger_born_at(ledger, object, NULL);
 }
 
 /* Closes the gap at i, so that searches need no tombstones. */

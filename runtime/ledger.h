@@ -20,10 +20,11 @@ struct orr_object;
 
 struct orr_ledger *orr_ledger_create(void); /* null: no memory */
 void orr_ledger_destroy(struct orr_ledger *ledger);
-/* Enters a newborn. Aborts when its address is that of an object which has not died. */
-void orr_ledger_born(struct orr_ledger *ledger, struct orr_object *object);
+/* Enters a newborn. Aborts when its address is that of an object which has not died. False: no memory, and the
+ * ledger does not follow this object. */
+bool orr_ledger_born(struct orr_ledger *ledger, struct orr_object *object);
 /* The same, with an address in the function that made it. */
-void orr_ledger_born_at(struct orr_ledger *ledger, struct orr_object *object, const void *site);
+bool orr_ledger_born_at(struct orr_ledger *ledger, struct orr_object *object, const void *site);
 /* Where the object was made; null: it is not alive in the ledger, or that is not known. */
 const void *orr_ledger_site(struct orr_ledger *ledger, const struct orr_object *object);
 /* Enters a death. Aborts when the object is not alive in the ledger. */

@@ -175,7 +175,7 @@ orr_destroy(struct orr_thread *thread, struct orr_object *object)
     orr_raise_restore(thread, &saved, orr_type_of(object)->name);
 }
 
-uint8_t
+void
 orr_last_rites(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout)
 {
     struct orr_rites rites = {.object = object, .outer = thread->rites};
@@ -183,7 +183,7 @@ orr_last_rites(struct orr_thread *thread, struct orr_object *object, struct orr_
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed, all: others look while the world is stopped */
     bool has_destroy = (layout.flags & ORR_LAYOUT_LAST) && orr_type_of(object)->destroy;
     if (!has_destroy && !(flags & ORR_FLAG_PUBLISHED))
-        return flags;
+        return;
     orr_store_relaxed(&object->flags, (uint8_t)(flags | ORR_FLAG_DYING));
     thread->rites = &rites;
     if (flags & ORR_FLAG_PUBLISHED) {
@@ -194,7 +194,48 @@ orr_last_rites(struct orr_thread *thread, struct orr_object *object, struct orr_
     if (has_destroy)
         orr_destroy(thread, object);
     thread->rites = rites.outer;
-    return orr_load_relaxed(&object->flags); /* meanwhile candidate buffers may have let it go */
+}
+
+/* Empties the slots that a burial has dropped, in an object whose references lie behind the header: it does not
+ * empty them itself. The last one is in the local. */
+static void
+forget_dropped(struct orr_thread *thread, struct orr_object *object)
+{
+    struct orr_layout layout = orr_layout_of(object);
+    orr_slot_put(thread->dropping, NULL);
+    if (layout.flags & ORR_LAYOUT_ODD)
+        return;
+    struct orr_slot *first = (struct orr_slot *)(object + 1), *end = first + layout.references;
+    for (struct orr_slot *slot = first; thread->dropping < end && slot < thread->dropping; slot++)
+        orr_slot_put(slot, NULL);
+}
+
+void
+orr_burial_show(struct orr_thread *thread, struct orr_object *child, struct orr_burial *burial)
+{
+    struct orr_object *object = thread->burying;
+    *burial = (struct orr_burial){
+        .own = {.ref = child, .thread = thread, .previous = thread->locals},
+        .rites = {.object = object, .outer = thread->rites, .destroys = true},
+    };
+    thread->locals = &burial->own;
+    if (!object)
+        return;
+    forget_dropped(thread, object);
+    /* relaxed, both: ours alone until the world stops */
+    orr_store_relaxed(&object->flags, (uint8_t)(orr_load_relaxed(&object->flags) | ORR_FLAG_DYING));
+    thread->rites = &burial->rites;
+    thread->burying = NULL;
+}
+
+void
+orr_burial_hide(struct orr_thread *thread, struct orr_burial *burial)
+{
+    thread->locals = burial->own.previous;
+    if (!burial->rites.object)
+        return;
+    thread->rites = burial->rites.outer;
+    thread->burying = burial->rites.object;
 }
 
 bool
@@ -257,6 +298,12 @@ put_cell(struct orr_thread *thread, struct orr_object *object)
         orr_cell_put(thread, object, orr_cell_class(bytes), bytes);
     } else
         orr_cell_put(thread, object, layout.class, layout.bytes);
+}
+
+void
+orr_cell_give_back(struct orr_thread *thread, struct orr_object *object)
+{
+    put_cell(thread, object);
 }
 
 void

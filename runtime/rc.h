@@ -17,6 +17,7 @@
 #ifndef ORR_RUNTIME_RC_H
 #define ORR_RUNTIME_RC_H
 
+#include "runtime/local.h"
 #include "runtime/thread.h"
 #include "runtime/weak.h"
 
@@ -108,8 +109,17 @@ bool orr_postpone(struct orr_thread *thread, struct orr_object *object);
 void orr_cascade_all(struct orr_thread *thread, uint64_t slice);
 
 /* What happens to a dead object that stays dead, while it is whole: weak references to it are cleared, their
- * callbacks run, its destroy runs. May be a safepoint. Returns the flags afterwards. */
-uint8_t orr_last_rites(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout);
+ * callbacks run, its destroy runs. May be a safepoint. */
+void orr_last_rites(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout);
+
+/* What a drop shows of itself before it waits where it should not have to: whatever comes to a safepoint there finds
+ * the reference that is being dropped in a local, and the object that had it under its last rites. */
+struct orr_burial {
+    struct orr_own own;
+    struct orr_rites rites; /* object null: nothing is being buried */
+};
+void orr_burial_show(struct orr_thread *thread, struct orr_object *child, struct orr_burial *burial);
+void orr_burial_hide(struct orr_thread *thread, struct orr_burial *burial);
 
 /* The rare ends of an emptied object: a shell, a borrowed cell, a hook. */
 void orr_emptied_slow(struct orr_thread *thread, struct orr_object *object, uint8_t flags);

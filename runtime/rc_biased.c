@@ -181,16 +181,22 @@ drain(struct orr_thread *worker, struct orr_thread *owner)
 
 /* --- handing over ---------------------------------------------------------------------------------- */
 
-/* There was no memory to queue: with the world stopped, anybody may merge. */
+/* There was no memory to queue: with the world stopped, anybody may merge. Until it is our turn to stop it, others
+ * may collect, and must find the reference that is on its way. */
 static void
 merge_stopped(struct orr_thread *thread, struct orr_object *object)
 {
     bool is_ours = orr_world_is_stopped(thread->heap); /* who runs then is the stopper */
-    if (!is_ours)
+    struct orr_burial burial;
+    if (!is_ours) {
+        orr_burial_show(thread, object, &burial);
         orr_world_stop(thread->heap, thread);
+    }
     int32_t count = merge(thread, object, -1);
-    if (!is_ours)
+    if (!is_ours) {
         orr_world_resume(thread->heap);
+        orr_burial_hide(thread, &burial);
+    }
     if (count == 0)
         die_merged(thread, object);
 }

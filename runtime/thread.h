@@ -108,6 +108,8 @@ struct orr_thread {
     bool collecting;            /* is inside orr_collect */
     uint64_t given_up;          /* number of the collection that it waits for no longer when a trigger goes off */
     struct orr_error raised;    /* raise.h; status ORR_OK: nothing is pending */
+    struct orr_object *burying; /* off the worklist, its references being dropped one by one; else null */
+    struct orr_slot *dropping;  /* of it: the one being dropped; those before it are gone */
     struct orr_object *postponed; /* dead, linked through counts: their callbacks wait for the world to run */
     struct orr_slot called_weaks; /* newest first, linked through `pending`: callbacks to run (weak.h) */
     size_t newborns_most;       /* entries of `candidates` at which newborns are sifted */
