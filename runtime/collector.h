@@ -54,7 +54,7 @@ struct orr_collector {
     /* The thread's candidate buffer has reached the trigger's share. Null: the trigger decides. */
     void (*candidate)(struct orr_thread *thread);
     /* ORR_HOOK_DEAD: an empty object whose cell would now be given back. The collector does so by
-     * orr_cell_release when it wants to. */
+     * orr_cell_give_back, now or when it wants to. */
     void (*dead)(struct orr_thread *thread, struct orr_object *object);
     /* ORR_HOOK_WRITE: slot of holder is about to change from what it holds to value. */
     void (*write)(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
@@ -104,7 +104,10 @@ void orr_drop(struct orr_thread *thread, struct orr_object *object);
  * a shell while a candidate buffer names it. Counts it as freed. */
 void orr_garbage_release(struct orr_thread *thread, struct orr_object *object);
 
-/* Gives a cell back to the heap. For `dead` operations that kept it. */
+/* Nobody names the empty object any more: its cell goes to the collector's `dead` if there is one, else to the heap. */
 void orr_cell_release(struct orr_thread *thread, struct orr_object *object);
+
+/* Gives a cell back to the heap. For `dead`, and for what it kept. */
+void orr_cell_give_back(struct orr_thread *thread, struct orr_object *object);
 
 #endif
