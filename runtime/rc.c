@@ -307,12 +307,6 @@ orr_cell_give_back(struct orr_thread *thread, struct orr_object *object)
 }
 
 void
-orr_cell_give_back(struct orr_thread *thread, struct orr_object *object)
-{
-    put_cell(thread, object);
-}
-
-void
 orr_cell_release(struct orr_thread *thread, struct orr_object *object)
 {
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: the object is ours alone */
