@@ -28,7 +28,7 @@ void orr_fail_allocation(uint64_t n, bool persistent);
  * none. One load while nothing is injected. */
 extern _Atomic(uint64_t) orr_allocations_left; /* until the injected failure; 0: off */
 bool orr_refuse_allocation(void);
-static inline bool
+static inline __attribute__((always_inline)) bool /* so that who asked is the caller */
 orr_refuses_allocation(void)
 {
     /* relaxed: a test's own counter */
