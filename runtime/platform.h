@@ -28,12 +28,9 @@ void orr_fail_allocation(uint64_t n, bool persistent);
  * none. One load while nothing is injected. */
 extern _Atomic(uint64_t) orr_allocations_left; /* until the injected failure; 0: off */
 bool orr_refuse_allocation(void);
-static inline __attribute__((always_inline)) bool /* so that who asked is the caller */
-orr_refuses_allocation(void)
-{
-    /* relaxed: a test's own counter */
-    return __builtin_expect(orr_load_relaxed(&orr_allocations_left) != 0, 0) && orr_refuse_allocation();
-}
+/* A macro, so that the place of the call is who asked. relaxed: a test's own counter */
+#define orr_refuses_allocation()                                                                   \
+    (__builtin_expect(orr_load_relaxed(&orr_allocations_left) != 0, 0) && orr_refuse_allocation())
 
 /* --- pages -------------------------------------------------------------------------------------- */
 
