@@ -42,7 +42,8 @@ dead(struct orr_thread *thread, struct orr_object *object)
 }
 
 static void
-written(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot, struct orr_object *value)
+written(struct orr_thread *thread, struct orr_object *holder, struct orr_slot *slot,
+        struct orr_object *value)
 {
     of(thread)->written++;
     of(thread)->holder = holder;
@@ -76,7 +77,8 @@ collect(struct orr_thread *thread, struct orr_collection *collection)
 }
 
 static void
-visit(struct orr_heap *heap, void (*each)(struct orr_object *object, void *argument), void *argument)
+visit(struct orr_heap *heap, void (*each)(struct orr_object *object, void *argument),
+      void *argument)
 {
     const struct listening *listening = heap->collector_private;
     if (listening->hidden)
