@@ -189,7 +189,7 @@ gather(struct orr_thread *thread, struct orr_leaks *leaks)
     if (!heap->ledger && !heap->kind->is_walkable) {
         struct orr_heap_totals totals;
         orr_heap_totals(heap, &totals);
-        leaks->objects = totals.live;
+        leaks->objects = totals.live - heap->immortals.total; /* they live, and are no leaks */
         return ORR_OK;
     }
     tally.no_memory = !grow(&tally);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- types ------------------------------------------------------------------------------------------- */
 
@@ -278,6 +279,90 @@ Test(finish, many_places_are_kept_apart)
     close_heap();
 }
 
+/* --- the table ---------------------------------------------------------------------------------------- */
+
+static const struct orr_type wide_type = {.name = "wide", .bytes = 400},
+                             thin_type = {.name = "thin", .bytes = 100};
+
+/* As a report that somebody made; sites are told as well as they are known. */
+Test(finish, a_place_is_told_by_symbol_by_file_by_address_or_not_at_all)
+{
+    struct orr_leak kinds[] = {
+        {.type = &wide_type,
+         .site = (const char *)(uintptr_t)setenv + 1,
+         .objects = 3,
+         .bytes = 1200},
+        {.type = &wide_type, .site = (const void *)16, .objects = 2, .bytes = 800},
+        {.type = &thin_type, .objects = 1, .bytes = 100},
+    };
+    const struct orr_leaks leaks = {
+        .objects = 6, .bytes = 2100, .garbage = 4, .kinds = kinds, .kind_count = 3};
+    expect_text(&leaks, "6 objects are left, 2100 bytes; 4 on the garbage list\n");
+    expect_text(&leaks, "setenv+0x1 ");
+    expect_text(&leaks, "libc.so.6+0x");
+    expect_text(&leaks, "wide                  0x10\n");
+    expect_text(&leaks, "thin                  (not known)\n");
+}
+
+Test(finish, one_object_is_told_in_the_singular)
+{
+    struct orr_leak kinds[] = {{.type = &thin_type, .objects = 1, .bytes = 100}};
+    const struct orr_leaks leaks = {.objects = 1, .bytes = 100, .kinds = kinds, .kind_count = 1};
+    expect_text(&leaks, "1 object is left, 100 bytes\n");
+}
+
+static uint16_t half_index, same_index;
+static const struct orr_type
+    half_type = {.name = "half", .bytes = 100, .flags = ORR_TYPE_ACYCLIC, .index = &half_index},
+    same_type = {.name = "alike", .bytes = 200, .flags = ORR_TYPE_ACYCLIC, .index = &same_index};
+
+/* 4 halves, 2 leaves and 2 of a type like leaf are 400 bytes each. */
+Test(finish, of_equal_bytes_the_many_come_first_and_of_equal_numbers_the_names_decide)
+{
+    const struct orr_heap_options options = options_for("subtract");
+    open_heap(&options);
+    cr_assert_eq(orr_type_register(&half_type, NULL), ORR_OK);
+    cr_assert_eq(orr_type_register(&same_type, NULL), ORR_OK);
+    lose(1, 2);
+    for (int i = 0; i < 4; i++) {
+        (void)orr_new(thread, &half_type);
+        if (i % 2)
+            (void)orr_new(thread, &same_type);
+    }
+    struct orr_leaks leaks = finish();
+    cr_assert_eq(leaks.kind_count, 4);
+    cr_assert_eq(leaks.kinds[0].type, &half_type);
+    cr_assert_eq(leaks.kinds[1].type, &same_type);
+    cr_assert_eq(leaks.kinds[2].type, &leaf_type);
+    cr_assert_eq(leaks.kinds[3].type, &small_pair);
+    orr_leaks_free(&leaks);
+    close_heap();
+}
+
+static void
+expect_immortal_is_no_leak(struct orr_heap_options options, const struct orr_heap_kind *kind)
+{
+    options.kind = kind;
+    open_heap(&options);
+    struct orr_object *const immortal = orr_new(thread, &small_pair);
+    cr_assert(orr_immortalise(thread, immortal));
+    orr_set(thread, immortal, 0, immortal);
+    lose(1, 0);
+    struct orr_leaks leaks = finish();
+    cr_assert_eq(leaks.objects, 1, "on %s: %llu", kind->name, (unsigned long long)leaks.objects);
+    orr_leaks_free(&leaks);
+    close_heap();
+}
+
+Test(finish, what_is_immortal_is_no_leak)
+{
+    struct orr_heap_options options = options_for("none");
+    expect_immortal_is_no_leak(options, &orr_heap_blocks);
+    expect_immortal_is_no_leak(options, &orr_heap_mimalloc);
+    options.ledger = true;
+    expect_immortal_is_no_leak(options, &orr_heap_mimalloc);
+}
+
 /* --- the last collection ------------------------------------------------------------------------------ */
 
 static void
@@ -445,6 +530,29 @@ Test(finish, garbage_that_was_saved_for_inspection_is_no_reason_to_warn)
 {
     finish_with_garbage(ORR_DEBUG_SAVEALL);
     cr_assert_null(strstr(sentences, "shutdown"), "%s", sentences);
+}
+
+Test(finish, one_garbage_object_is_warned_of_in_the_singular_on_standard_error_without_a_listener)
+{
+    struct orr_heap_options options = options_for("subtract");
+    options.listener.report = NULL;
+    open_heap(&options);
+    drop_ring(&legacy_type);
+    FILE *const caught = tmpfile();
+    const int saved = dup(STDERR_FILENO);
+    cr_assert(caught && saved >= 0);
+    dup2(fileno(caught), STDERR_FILENO);
+    const enum orr_status status = orr_heap_finish(thread, NULL);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    rewind(caught);
+    char text[256];
+    text[fread(text, 1, sizeof text - 1, caught)] = '\0';
+    fclose(caught);
+    cr_assert_eq(status, ORR_OK);
+    cr_assert_str_eq(
+        text, "orrery: 1 uncollectable object at shutdown; ORR_DEBUG_UNCOLLECTABLE lists them\n");
+    close_heap();
 }
 
 /* --- without memory, without a report ------------------------------------------------------------------ */
