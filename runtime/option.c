@@ -42,10 +42,10 @@ orr_number_parse(const char *text, uint64_t *value)
     if (*end == 'x' || *end == 'X') /* strtod reads hexadecimal too; nobody means that here */
         return false;
     double number = strtod(text, &end);
-    if (end == text || !isfinite(number) || !suffix_factor(end, &factor))
+    if (!isfinite(number) || !suffix_factor(end, &factor))
         return false;
     number *= factor;
-    if (number < 0 || number >= 18446744073709549568.0)
+    if (number >= 18446744073709549568.0)
         return false;
     *value = (uint64_t)number;
     return true;

@@ -138,6 +138,8 @@ Test(option, an_unknown_key_names_the_known_ones)
     refuses("numbre=1", "it has: number, share, order, text");
     refuses("numb=1", "no setting 'numb'");
     refuses("=1", "no setting ''");
+    refuses("a-key-that-is-longer-than-any-setting-of-anybody-could-ever-be-and-then-some=1",
+            "no setting 'a-key-that-is-longer-than-any-setting-of-anybody-could-ever-'");
     refuses("number", "is not KEY=VALUE");
     refuses("", "is not KEY=VALUE");
 }
@@ -207,6 +209,8 @@ Test(option, numbers_that_are_none)
                                  "18446744073709551616",
                                  "99999999999999999999999",
                                  "1e3000",
+                                 "0x10",
+                                 "0X10",
                                  "nan",
                                  "infinity"};
     uint64_t value = 42;
