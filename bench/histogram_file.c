@@ -25,12 +25,14 @@ check_written(FILE *file, const char *what, struct orr_error *error)
 }
 
 /* The level after this one, one fifth of the current halving further. Logarithms, not a table of
- * halvings, because the readers' rows come from the same rounded arithmetic. */
+ * halvings, because the readers' rows come from the same rounded arithmetic. After some fifty halvings the
+ * step is lost in rounding: then the end follows. */
 static double
 next_level(double level)
 {
     const double halvings = floor(log(100.0 / (100.0 - level)) / log(2.0)) + 1.0;
-    return level + 100.0 / (ROWS_PER_HALVING * exp2(halvings));
+    const double next = level + 100.0 / (ROWS_PER_HALVING * exp2(halvings));
+    return next > level ? next : 100.0;
 }
 
 static uint64_t
