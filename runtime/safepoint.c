@@ -211,10 +211,12 @@ static void
 note_safepoint(struct orr_heap *heap, struct orr_thread *thread)
 {
     struct orr_listener *listener = &heap->listener;
-    /* Only those that had to come to a safepoint: a blocked thread was at one already. */
-    if (listener->safepoint && orr_load_relaxed(&thread->state) == ORR_THREAD_PARKED) /* relaxed: stopped */
-        listener->safepoint(listener->context, thread->id, heap->world.requested_ns,
-                            thread->parked_ns);
+    uint64_t requested_ns = heap->world.requested_ns, parked_ns = thread->parked_ns;
+    /* Only those that had to come to a safepoint: a blocked thread was at one already. (Between two threads a clock
+     * that is put back may lose a millisecond.) relaxed: stopped */
+    if (listener->safepoint && orr_load_relaxed(&thread->state) == ORR_THREAD_PARKED)
+        listener->safepoint(listener->context, thread->id, requested_ns,
+                            parked_ns > requested_ns ? parked_ns : requested_ns);
 }
 
 void
@@ -250,9 +252,12 @@ orr_world_resume(struct orr_heap *heap)
         if (thread == self)
             continue;
         attention_clear(thread, ORR_ATTENTION_STOP);
-        bool parked = orr_load_relaxed(&thread->state) == ORR_THREAD_PARKED; /* relaxed: it stands still */
-        /* sync:resumed, sync:block-leave  release: all we did comes before it goes on */
-        orr_store_release(&thread->state, parked ? ORR_THREAD_RUNNING : ORR_THREAD_BLOCKED);
+        if (orr_load_relaxed(&thread->state) != ORR_THREAD_PARKED) { /* relaxed: it stands still */
+            orr_thread_unhold(thread);
+            continue;
+        }
+        /* sync:resumed  release: all we did comes before it goes on */
+        orr_store_release(&thread->state, ORR_THREAD_RUNNING);
         orr_wake_all(&thread->state);
     }
     orr_mutex_unlock(&heap->threads_lock);

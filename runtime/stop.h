@@ -8,7 +8,7 @@
  * short enough that a lost wake is a hiccup. */
 enum { ORR_PARK_NS = 2000000 };
 
-/* A ticket of someone who waits to attach or to come back while the world is stopped. */
+/* A ticket of someone who waits to attach, to detach or to come back while the world is stopped. */
 void orr_ticket_take(struct orr_heap *heap);
 void orr_ticket_return(struct orr_heap *heap);
 

@@ -4,13 +4,13 @@
  * set of threads does not change while the world stands. A thread that waits for that lock is either not
  * yet registered or in state BLOCKED: a stop never waits for it.
  *
- * Fairness (CPython issue 151518): whoever waits to come back or to attach takes a ticket; a new stop does
+ * Fairness (CPython issue 151518): whoever waits to come back, to attach or to detach takes a ticket; a new stop does
  * not begin before the tickets of the time before have been used. See safepoint.c.
  *
  * sync          publishes                                      observes                               then visible
  * block-enter   block_enter: cas, acq_rel                      hold, stop: cas, acq_rel               all the thread did
  * told          hold_or_tell: or, acq_rel                      block_enter: cas, acq_rel              what is queued for it
- * block-leave   unhold, resume: store, release                 block_leave: cas, acq_rel              what was done for it
+ * block-leave   unhold: cas, acq_rel                           block_leave: cas, acq_rel              what was done for it
  */
 #include "runtime/thread.h"
 
@@ -196,7 +196,9 @@ orr_thread_detach(struct orr_thread *thread)
         heap->collector->thread_detach(thread);
     /* BLOCKED while we wait for the registry: a stop may be under way and must not wait for us. */
     orr_block_enter(thread);
+    orr_ticket_take(heap);
     orr_mutex_lock(&heap->threads_lock);
+    orr_ticket_return(heap); /* while the heap is certain to be there */
     heap->kind->thread_detach(thread);
     orr_buffer_append(&heap->orphans, &thread->candidates);
     orr_store_relaxed(&heap->orphan_count, heap->orphans.total); /* relaxed: an estimate */
@@ -237,6 +239,12 @@ orr_block_enter(struct orr_thread *thread)
     }
 }
 
+static bool
+is_held(uint32_t state)
+{
+    return state % ORR_THREAD_HOLDER == ORR_THREAD_HELD;
+}
+
 void
 orr_block_leave(struct orr_thread *thread)
 {
@@ -250,9 +258,9 @@ orr_block_leave(struct orr_thread *thread)
     uint64_t start_ns = orr_clock_ns();
     orr_ticket_take(thread->heap);
     do {
-        orr_require(state == ORR_THREAD_HELD || state == ORR_THREAD_BLOCKED,
+        orr_require(is_held(state) || state == ORR_THREAD_BLOCKED,
                     "thread %u leaves a blocking region in state %u", thread->id, state);
-        if (state == ORR_THREAD_HELD)
+        if (is_held(state))
             orr_park(&thread->state, state, ORR_PARK_NS);
         state = ORR_THREAD_BLOCKED;
     } while (!orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_RUNNING)); /* sync:block-leave */
@@ -260,12 +268,20 @@ orr_block_leave(struct orr_thread *thread)
     orr_pause_note(thread, ORR_PAUSE_STOP, start_ns);
 }
 
+/* Who stops or asks, and who has the thread's slot locked, may both hold it: what the second has come for must not
+ * wait for the thread, which sees nothing until it leaves its region. */
 bool
 orr_thread_hold(struct orr_thread *thread)
 {
-    uint32_t state = ORR_THREAD_BLOCKED;
-    /* sync:block-enter  acquire: all the thread did before it blocked */
-    return orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_HELD);
+    uint32_t state = orr_load_relaxed(&thread->state); /* relaxed: re-checked by the cas */
+    uint32_t held;
+    do {
+        if (state != ORR_THREAD_BLOCKED && !is_held(state))
+            return false;
+        held = state == ORR_THREAD_BLOCKED ? (uint32_t)ORR_THREAD_HELD : state + ORR_THREAD_HOLDER;
+        /* sync:block-enter  acquire: all the thread did before it blocked */
+    } while (!orr_cas_weak_acq_rel(&thread->state, &state, held));
+    return true;
 }
 
 bool
@@ -281,7 +297,10 @@ orr_thread_hold_or_tell(struct orr_thread *thread, uint8_t bits)
 void
 orr_thread_unhold(struct orr_thread *thread)
 {
-    /* sync:block-leave  release: what we did on its behalf */
-    orr_store_release(&thread->state, ORR_THREAD_BLOCKED);
+    uint32_t state = orr_load_relaxed(&thread->state); /* relaxed: re-checked by the cas */
+    uint32_t left;
+    do
+        left = state == ORR_THREAD_HELD ? (uint32_t)ORR_THREAD_BLOCKED : state - ORR_THREAD_HOLDER;
+    while (!orr_cas_weak_acq_rel(&thread->state, &state, left)); /* sync:block-leave  release: what we did for it */
     orr_wake_all(&thread->state);
 }

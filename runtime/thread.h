@@ -50,7 +50,8 @@ enum orr_thread_state {
     ORR_THREAD_RUNNING, /* may touch objects */
     ORR_THREAD_BLOCKED, /* in a blocking region: touches nothing, may be stopped without being asked */
     ORR_THREAD_HELD,    /* blocked, and someone works on its behalf: it may not come back yet */
-    ORR_THREAD_PARKED   /* has answered a stop at a safepoint */
+    ORR_THREAD_PARKED,  /* has answered a stop at a safepoint */
+    ORR_THREAD_HOLDER   /* is added to HELD for each further one who holds it */
 };
 
 enum {
