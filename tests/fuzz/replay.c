@@ -26,8 +26,8 @@
 
 enum {
     INPUT_BYTES = 1 << 16, /* what the mutators may grow to */
-    FLIPS_MOST = 600, /* per file, unless thorough: every corpus fits into the time of a build */
-    CUTS_MOST = 600,
+    FLIPS_MOST = 250, /* per file, unless thorough: every corpus fits into the time of a build */
+    CUTS_MOST = 250,
     FILES_MOST = 1024
 };
 
