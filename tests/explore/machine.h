@@ -52,8 +52,11 @@ enum {
 void world_open(void);
 /* After setup: from now on, memory is put back to what it is now. */
 void world_freeze(void);
-/* Puts it back. */
-void world_restore(void);
+/* Puts all of it back. True: something had changed that world_restore_known would not have put back, and will from
+ * now on; then machine.learned is set. */
+bool world_restore(void);
+/* Puts back what has ever been found changed. */
+void world_restore_known(void);
 void *world_allocate(size_t bytes, size_t alignment);
 /* The range is dead from now on; a verdict if it is already. */
 void world_kill(void *start, size_t bytes);
@@ -145,6 +148,8 @@ struct machine {
     bool recording;
     bool all_points; /* replay: every access is one */
     bool wide;       /* decisions want to see their options */
+    bool self_changes; /* what is found changed is a schedule's doing, not a verification's */
+    uint32_t restores;
     bool learned;    /* a location became a point in this search */
     bool races;
     enum memory_mode mode;

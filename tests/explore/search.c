@@ -20,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEPTH_MAX = STEPS_MAX * 2, LEARN = 300, CHECK_EVERY = 64 };
+enum { DEPTH_MAX = STEPS_MAX * 2, LEARN = 300, VERIFY_EVERY = 256 };
 
 static struct {
     enum strategy kind;
@@ -462,9 +462,11 @@ is_over(const struct budget *budget, struct outcome *outcome)
 static bool
 try(struct outcome *outcome, uint64_t seed)
 {
-    bool verifies = EXPLORE_IS_FULL || outcome->schedules % CHECK_EVERY == 0;
+    bool verifies = EXPLORE_IS_FULL || outcome->schedules % VERIFY_EVERY == 0;
     outcome->schedules++;
     if (run_one(seed, verifies))
+        return true;
+    if (world_restore()) /* something was not put back before; so it may not have been its own fault */
         return true;
     explain(&outcome->failure, seed);
     return false;
@@ -505,7 +507,7 @@ search_depth(const struct budget *budget, struct outcome *outcome, bool counts)
             }
             if (!try(outcome, budget->seed))
                 return;
-        } while (machine.learned || dfs_next());
+        } while (machine.learned || dfs_next() || world_restore());
         if (counts) {
             outcome->exhausted = (int)search.bound;
             outcome->exhausted_schedules = outcome->schedules - begun;

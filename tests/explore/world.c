@@ -23,7 +23,9 @@ enum {
     PAGE = 4096,
     POISON = 0xdd,
     POISON_BYTES = 128, /* of a freed block: no more, because it is done in each schedule */
+    LINE = 64,
     PAGES_MAX = 8192,
+    KNOWN_MAX = 4096,
     KILLS_MAX = 1024,
     NAMES_MAX = 256
 };
@@ -43,6 +45,11 @@ static struct range {
 } opened[PAGES_MAX]; /* pages that are put back */
 static unsigned opened_count;
 static bool is_frozen;
+
+/* Lines of them that a schedule (not its verification) has been found to change: what is put back each time. All
+ * of the pages are compared now and then, and after what is out of the ordinary. */
+static struct range known[KNOWN_MAX];
+static unsigned known_count;
 
 static uintptr_t top = ARENA_START, frozen_top;
 
@@ -125,17 +132,80 @@ flags_clear(uintptr_t start, size_t bytes, uint8_t flag)
         FLAGS[start + i] &= (uint8_t)~flag;
 }
 
-void
-world_restore(void)
+/* The dead of the schedule, and its names. */
+static void
+forget(void)
 {
-    for (unsigned i = 0; i < opened_count; i++)
-        memcpy(opened[i].start, opened[i].copy, opened[i].bytes);
     while (kill_count > frozen_kills) {
         struct range *kill = &kills[--kill_count];
         flags_clear((uintptr_t)kill->start, kill->bytes, FLAG_DEAD);
     }
     top = frozen_top;
     name_count = frozen_names;
+}
+
+/* Adds a line to the known ones, in order, joined with its neighbour. */
+static void
+know(char *start, char *copy, size_t bytes)
+{
+    unsigned at = 0;
+    while (at < known_count && known[at].start < start)
+        at++;
+    if (at > 0 && known[at - 1].start + known[at - 1].bytes == start &&
+        known[at - 1].copy + known[at - 1].bytes == copy) {
+        known[at - 1].bytes += bytes;
+        return;
+    }
+    if (known_count == KNOWN_MAX) {
+        fprintf(stderr, "explore: the scenario writes to too many places\n");
+        exit(2);
+    }
+    for (unsigned i = known_count++; i > at; i--)
+        known[i] = known[i - 1];
+    known[at] = (struct range){.start = start, .bytes = bytes, .copy = copy};
+}
+
+static bool
+is_known(const char *start)
+{
+    for (unsigned i = 0; i < known_count; i++)
+        if ((uintptr_t)start - (uintptr_t)known[i].start < known[i].bytes)
+            return true;
+    return false;
+}
+
+bool
+world_restore(void)
+{
+    bool learned = false;
+    for (unsigned i = 0; i < opened_count; i++)
+        for (size_t at = 0; at < opened[i].bytes; at += LINE) {
+            char *line = opened[i].start + at, *copy = opened[i].copy + at;
+            size_t bytes = opened[i].bytes - at < LINE ? opened[i].bytes - at : LINE;
+            if (memcmp(line, copy, bytes) == 0)
+                continue;
+            memcpy(line, copy, bytes);
+            if (machine.self_changes && !is_known(line)) {
+                know(line, copy, bytes);
+                learned = machine.learned = true;
+            }
+        }
+    forget();
+    return learned;
+}
+
+void
+world_restore_known(void)
+{
+    for (unsigned i = 0; i < known_count; i++) {
+        const struct range *range = &known[i];
+        size_t at = 0;
+        for (; at + LINE <= range->bytes; at += LINE)
+            __builtin_memcpy(range->start + at, range->copy + at, LINE);
+        if (at < range->bytes)
+            __builtin_memcpy(range->start + at, range->copy + at, range->bytes - at);
+    }
+    forget();
 }
 
 /* --- faults ------------------------------------------------------------------------------------------ */
