@@ -278,6 +278,13 @@ static _Atomic(uint64_t) clock_most; /* what was read last, by any thread, to wi
 
 enum { CLOCK_GRAIN_NS = 1000000 }; /* so that a thousand writes a second share the word, and not every read */
 
+/* The system's clock may say less than nothing, so numbers are compared by their distance. */
+static bool
+is_before(uint64_t one_ns, uint64_t other_ns)
+{
+    return (int64_t)(one_ns - other_ns) < 0;
+}
+
 /* relaxed, all of this: the value itself is the message, and each thread keeps to its own last reading */
 static uint64_t
 mend_clock(uint64_t at_least)
@@ -285,8 +292,10 @@ mend_clock(uint64_t at_least)
     uint64_t lost = orr_load_relaxed(&clock_lost);
     for (;;) {
         uint64_t now = read_clock(CLOCK_MONOTONIC) + lost;
-        if (now >= at_least || orr_cas_relaxed(&clock_lost, &lost, lost + (at_least - now)))
-            return now >= at_least ? now : at_least;
+        if (!is_before(now, at_least))
+            return now;
+        if (orr_cas_relaxed(&clock_lost, &lost, lost + (at_least - now)))
+            return at_least;
     }
 }
 
@@ -297,7 +306,7 @@ orr_clock_ns(void)
     uint64_t most = orr_load_acquire(&clock_most); /* acquire: the clock is read after it */
     uint64_t at_least = last > most ? last : most;
     uint64_t now = read_clock(CLOCK_MONOTONIC) + orr_load_relaxed(&clock_lost);
-    if (__builtin_expect(now < at_least, 0))
+    if (__builtin_expect(is_before(now, at_least), 0))
         now = mend_clock(at_least);
     if (now - most > CLOCK_GRAIN_NS)
         orr_cas_acq_rel(&clock_most, &most, now); /* or another thread wrote a later one */
