@@ -98,7 +98,7 @@ store_full(uintptr_t address, unsigned size, int order, uint64_t value, const vo
     if (EXPLORE_IS_FULL) {
         point_moved();
         race_atomic(address, size, false, true, order, place);
-        done = !memory_store(address, size, order, value);
+        done = !memory_store(address, size, order, value, place);
     }
     note_if(KIND_STORE, address, size, value, order, place);
     return done;
@@ -112,6 +112,7 @@ change_before(bool full)
         memory_drain();
 }
 
+/* Called while memory still holds the old value. */
 static __attribute__((noinline)) void
 change_full(uintptr_t address, unsigned size, int order, bool wrote, uint64_t value, const void *place)
 {
@@ -119,7 +120,7 @@ change_full(uintptr_t address, unsigned size, int order, bool wrote, uint64_t va
         if (wrote)
             point_moved();
         race_atomic(address, size, true, wrote, order, place);
-        memory_change(address, size, order, value);
+        memory_change(address, size, order, wrote, value);
     }
     note_if(wrote ? KIND_CHANGE : KIND_FAILED, address, size, value, order, place);
 }
@@ -132,9 +133,9 @@ change_full(uintptr_t address, unsigned size, int order, bool wrote, uint64_t va
         change_before(full);                                                                       \
         type old = *a;                                                                             \
         type now = (type)(expression);                                                             \
-        *a = now;                                                                                  \
         if (full)                                                                                  \
             change_full((uintptr_t)a, bits / 8, order, true, (uint64_t)now, HERE);                 \
+        *a = now;                                                                                  \
         return old;                                                                                \
     }
 
@@ -170,11 +171,11 @@ change_full(uintptr_t address, unsigned size, int order, bool wrote, uint64_t va
         change_before(full);                                                                       \
         type old = *a;                                                                             \
         bool equal = old == expected;                                                              \
-        if (equal)                                                                                 \
-            *a = v;                                                                                \
         if (full)                                                                                  \
             change_full((uintptr_t)a, bits / 8, equal ? order : failure, equal,                    \
                         (uint64_t)(equal ? v : old), HERE);                                        \
+        if (equal)                                                                                 \
+            *a = v;                                                                                \
         return old;                                                                                \
     }                                                                                              \
     int __tsan_atomic##bits##_compare_exchange_strong(volatile type *a, type *expected, type v,    \

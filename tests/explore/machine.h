@@ -249,10 +249,16 @@ unsigned memory_options(struct choice *options, unsigned count);
 void memory_flush(unsigned fibre, unsigned which);
 void memory_drain(void);
 void memory_reset(void);
+uint64_t memory_read(uintptr_t address, unsigned size);
 bool memory_load(uintptr_t address, unsigned size, int order, uint64_t *value);
-bool memory_store(uintptr_t address, unsigned size, int order, uint64_t value);
-void memory_change(uintptr_t address, unsigned size, int order, uint64_t value);
+bool memory_store(uintptr_t address, unsigned size, int order, uint64_t value, const void *place);
+void memory_change(uintptr_t address, unsigned size, int order, bool wrote, uint64_t value);
 void memory_plain(uintptr_t address, size_t bytes, bool writes);
+
+bool stale_load(uintptr_t address, unsigned size, int order, uint64_t *value);
+void stale_store(uintptr_t address, unsigned size, int order, uint64_t value);
+void stale_change(uintptr_t address, unsigned size, int order, bool wrote, uint64_t value);
+void stale_plain(uintptr_t address, size_t bytes);
 
 void race_reset(void);
 void race_plain(uintptr_t address, size_t bytes, bool writes, const void *place);
