@@ -10,6 +10,7 @@ struct stage stage;
 
 const struct scenario scenarios[] = {
     {"life", play_life, OWN_HEAP | SHORT, 1, NULL},
+    {"life_private", play_life, OWN_HEAP, 1, prepare_private},
     {"threads", play_threads, SHORT, 2, NULL},
     {"sizes", play_sizes, 0, 1, NULL},
     {"crowd", play_crowd, BLOCKS, 1, NULL},
@@ -331,6 +332,16 @@ void
 prepare_sites(struct orr_heap_options *options)
 {
     options->sites = true;
+}
+
+/* A collector with state in each thread: none of ours has. */
+void
+prepare_private(struct orr_heap_options *options)
+{
+    static struct orr_collector collector;
+    collector = *options->collector;
+    collector.thread_bytes = 64;
+    options->collector = &collector;
 }
 
 void

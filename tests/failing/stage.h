@@ -144,6 +144,7 @@ void play_planted(void);
 void prepare_verify(struct orr_heap_options *options);
 void prepare_stress(struct orr_heap_options *options);
 void prepare_sites(struct orr_heap_options *options);
+void prepare_private(struct orr_heap_options *options);
 void prepare_workers(struct orr_heap_options *options);
 
 #endif
