@@ -3,7 +3,7 @@
 # build's needs is missing on a Debian 12 machine, and says what it could not do.
 
 orr_packages() {
-    local wanted=(gcc-12 g++-12 clang-14 libclang-rt-14-dev cmake ninja-build ccache pkg-config
+    local wanted=(gcc-12 g++-12 clang-14 libclang-rt-14-dev lld-14 cmake ninja-build ccache pkg-config
         libjemalloc-dev libmimalloc-dev libcriterion-dev libbenchmark-dev libjansson-dev zlib1g-dev valgrind gcovr faketime)
     local missing=() package sudo=()
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

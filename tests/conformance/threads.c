@@ -29,7 +29,8 @@ attach(struct orr_heap *heap)
     return thread;
 }
 
-/* Waits for a word to become 1; polls or blocks meanwhile. */
+/* Waits for a word to become 1; polls or blocks meanwhile. Between two polls it is neither blocked nor busy: a
+ * loop would take a processor from who works. */
 static void
 await(_Atomic(uint32_t) *word, struct orr_thread *thread, bool blocks)
 {
@@ -38,8 +39,10 @@ await(_Atomic(uint32_t) *word, struct orr_thread *thread, bool blocks)
     while (orr_load_acquire(word) == 0) {
         if (blocks)
             orr_park(word, 0, 10000000);
-        else
+        else {
             orr_poll(thread);
+            orr_park(word, 0, 20000);
+        }
     }
     if (blocks)
         orr_block_leave(thread);
