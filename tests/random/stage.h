@@ -1,0 +1,772 @@
+/* stage.h - the operations of random programs on a real heap: one function each, by the public doors alone.
+ *
+ * Included once by the player (play.c) and part of every printed program, so that both do the same. Whoever includes
+ * this defines stage_note, which is told what callbacks see.
+ *
+ * What can be judged where it happens is judged here: an object that is read carries the tag it was born with; it is
+ * finalized and destroyed at most once, and destroyed after its finalizer; its children are whole then; a callback
+ * runs once, on a weak reference that is cleared.
+ *
+ * A planted bug (stage.plant), for tests of the machine itself:
+ *   1  every second `drop` of a hand forgets the release
+ *   2  every second `store` forgets the retain
+ *
+ * Threads: a player belongs to one. Where the stage is free, they run at once: then slots of an object that is private
+ * are used by its maker alone, by get, set, give, clear and peek, and those of others by load, store and exchange.
+ */
+#ifndef ORR_TESTS_RANDOM_STAGE_H
+#define ORR_TESTS_RANDOM_STAGE_H
+
+#include "collectors/catalogue.h"
+#include "runtime/mutator.h"
+#include "runtime/orrery.h"
+#include "tests/random/things.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAYBE_UNUSED __attribute__((unused))
+
+struct tag {
+    uint64_t check;
+    uint8_t id, action, maker;
+    bool is_private;
+};
+
+struct player {
+    struct orr_thread *thread;
+    unsigned number;
+    struct orr_own hands[HANDS];
+    struct orr_root spill[HANDS]; /* hands, while the thread leaves and comes back */
+    struct orr_root *pins[PINS];
+};
+
+static struct {
+    struct orr_heap *heap;
+    bool is_free, is_quiet;
+    unsigned plant;
+    struct orr_root roots[ROOTS], saved[OBJECTS];
+    _Atomic(uint32_t) finalized[OBJECTS], destroyed[2 * OBJECTS], called[OBJECTS];
+    _Atomic(uint32_t) finalizers; /* runs of them, all in all */
+    _Atomic(uint32_t) planted;
+} stage;
+
+static void stage_note(enum note what, unsigned object, unsigned other);
+
+static void wrong(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* Ends the process at once: other threads are in the middle of something. */
+static void
+wrong(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("random: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    fflush(stderr);
+    _Exit(1);
+}
+
+/* --- types ----------------------------------------------------------------------------------------- */
+
+static void finalize(struct orr_thread *thread, struct orr_object *object);
+static void destroy(struct orr_thread *thread, struct orr_object *object);
+
+#define BYTES(slots) (uint32_t)(sizeof(struct orr_object) + (slots) * sizeof(struct orr_slot) + sizeof(struct tag))
+
+static uint16_t type_index[2][SHAPES];
+
+/* Loud ones, whose death is told, and quiet ones. */
+static const struct orr_type types[2][SHAPES] = {
+    {{.name = "node", .bytes = BYTES(2), .references = 2, .destroy = destroy, .index = &type_index[0][NODE]},
+     {.name = "wide", .bytes = BYTES(5), .references = 5, .destroy = destroy, .index = &type_index[0][WIDE]},
+     {.name = "array",
+      .bytes = sizeof(struct orr_array),
+      .flags = ORR_TYPE_ARRAY,
+      .destroy = destroy,
+      .index = &type_index[0][ARRAY]},
+     {.name = "leaf",
+      .bytes = BYTES(0),
+      .flags = ORR_TYPE_ACYCLIC,
+      .destroy = destroy,
+      .index = &type_index[0][LEAF]},
+     {.name = "actor",
+      .bytes = BYTES(2),
+      .references = 2,
+      .finalize = finalize,
+      .destroy = destroy,
+      .index = &type_index[0][ACTOR]}},
+    {{.name = "quiet node", .bytes = BYTES(2), .references = 2, .index = &type_index[1][NODE]},
+     {.name = "quiet wide", .bytes = BYTES(5), .references = 5, .index = &type_index[1][WIDE]},
+     {.name = "quiet array",
+      .bytes = sizeof(struct orr_array),
+      .flags = ORR_TYPE_ARRAY,
+      .index = &type_index[1][ARRAY]},
+     {.name = "quiet leaf", .bytes = BYTES(0), .flags = ORR_TYPE_ACYCLIC, .index = &type_index[1][LEAF]},
+     {.name = "quiet actor", .bytes = BYTES(2), .references = 2, .index = &type_index[1][ACTOR]}}};
+
+static uint32_t
+slots_of(const struct orr_object *object)
+{
+    const struct orr_type *const type = orr_type_of(object);
+    return type->flags & ORR_TYPE_ARRAY ? ((const struct orr_array *)object)->length : type->references;
+}
+
+static struct orr_slot *
+slot_of(struct orr_object *object, uint32_t i)
+{
+    return orr_type_of(object)->flags & ORR_TYPE_ARRAY ? orr_element(object, i) : orr_field(object, i);
+}
+
+static bool
+is_map(const struct orr_object *object)
+{
+    return orr_type_of(object) == &orr_weak_keys_type;
+}
+
+/* Of ours: it has a tag. */
+static bool
+is_tagged(const struct orr_object *object)
+{
+    return !orr_is_weak(object) && !is_map(object);
+}
+
+static struct tag *
+tag_of(struct orr_object *object)
+{
+    return (struct tag *)(void *)((char *)object + orr_object_bytes(object) - sizeof(struct tag));
+}
+
+static uint64_t
+check_of(const struct orr_object *object, const struct tag *tag)
+{
+    return ((uintptr_t)object ^ tag->id ^ (uint64_t)tag->action << 8 ^ (uint64_t)tag->maker << 16) * 0x9e3779b97f4a7c15u;
+}
+
+/* The object's id, after a look at its tag. */
+static unsigned
+id_of(struct orr_object *object)
+{
+    const struct tag *const tag = tag_of(object);
+    if (tag->check != check_of(object, tag) || tag->id >= 2 * OBJECTS)
+        wrong("the object %p is not what it was born as: its memory has been used", (void *)object);
+    return tag->id;
+}
+
+static void
+tag_set(struct orr_object *object, unsigned id, unsigned action, unsigned maker, bool is_private)
+{
+    struct tag *const tag = tag_of(object);
+    *tag = (struct tag){
+        .id = (uint8_t)id, .action = (uint8_t)action, .maker = (uint8_t)maker, .is_private = is_private};
+    tag->check = check_of(object, tag);
+}
+
+/* --- callbacks ------------------------------------------------------------------------------------- */
+
+/* Whether a weak reference in a root, which lives, still leads to the object. */
+static bool
+is_seen(struct orr_thread *thread, struct orr_object *object)
+{
+    bool seen = false;
+    for (unsigned i = 0; i < ROOTS; i++) {
+        ORR_OWN(thread, weak, orr_load_slot(thread, &stage.roots[i].slot));
+        if (!weak.ref || !orr_is_weak(weak.ref))
+            continue;
+        ORR_OWN(thread, referent, orr_weak_get(thread, weak.ref));
+        seen |= referent.ref == object;
+    }
+    return seen;
+}
+
+static void
+save(struct orr_thread *thread, unsigned id, struct orr_object *object)
+{
+    stage_note(NOTE_SAVE, id, id_of(object));
+    orr_store_slot(thread, NULL, &stage.saved[id].slot, object);
+}
+
+static void
+spawn(struct orr_thread *thread, struct orr_object *object, unsigned id)
+{
+    ORR_OWN(thread, node, orr_new(thread, &types[0][NODE]));
+    if (!node.ref)
+        wrong("no memory");
+    tag_set(node.ref, OBJECTS + id, 0, 0, false);
+    stage_note(NOTE_SPAWN, id, OBJECTS + id);
+    orr_store(thread, object, 0, node.ref);
+}
+
+static void
+finalize(struct orr_thread *thread, struct orr_object *object)
+{
+    const unsigned id = id_of(object), action = tag_of(object)->action;
+    if (orr_add_relaxed(&stage.finalized[id], 1) != 0) /* relaxed, all: counts */
+        wrong("object %u is finalized twice", id);
+    if (orr_load_relaxed(&stage.destroyed[id]))
+        wrong("object %u is finalized after it was destroyed", id);
+    orr_add_relaxed(&stage.finalizers, 1);
+    stage_note(NOTE_FINALIZE, id, action & ACT_COLLECT);
+    if (!stage.is_free && is_seen(thread, object))
+        stage_note(NOTE_SEEN, id, 0);
+    if (action & ACT_SPAWN)
+        spawn(thread, object, id);
+    if (action & ACT_DROP) {
+        stage_note(NOTE_CLEAR, id, 1);
+        orr_store(thread, object, 1, NULL);
+    }
+    ORR_OWN(thread, child, orr_load(thread, object, 0));
+    if ((action & ACT_CHILD) && child.ref && is_tagged(child.ref))
+        save(thread, id, child.ref);
+    if (action & ACT_RESCUE)
+        save(thread, id, object);
+    if (action & ACT_COLLECT)
+        orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL);
+    stage_note(NOTE_FINALIZED, id, 0);
+}
+
+static void
+destroy(struct orr_thread *thread, struct orr_object *object)
+{
+    const unsigned id = id_of(object);
+    (void)thread;
+    if (orr_add_relaxed(&stage.destroyed[id], 1) != 0) /* relaxed, both: counts */
+        wrong("object %u is destroyed twice", id);
+    if (orr_type_of(object)->finalize && orr_load_relaxed(&stage.finalized[id]) != 1)
+        wrong("object %u is destroyed without having been finalized", id);
+    for (uint32_t i = 0; i < slots_of(object); i++) {
+        struct orr_object *const child = orr_slot_peek(slot_of(object, i));
+        if (child && is_tagged(child))
+            id_of(child);
+    }
+    stage_note(NOTE_DESTROY, id, 0);
+}
+
+static void
+called(struct orr_thread *thread, struct orr_object *weak, void *argument)
+{
+    const unsigned id = (unsigned)(uintptr_t)argument;
+    if (orr_add_relaxed(&stage.called[id], 1) != 0) /* relaxed: a count */
+        wrong("the callback of weak reference %u runs twice", id);
+    ORR_OWN(thread, referent, orr_weak_get(thread, weak));
+    if (referent.ref)
+        wrong("the callback of weak reference %u finds its referent alive", id);
+    stage_note(NOTE_CALL, id, 0);
+}
+
+/* --- hands ----------------------------------------------------------------------------------------- */
+
+static struct orr_object *
+in_hand(struct player *player, unsigned hand)
+{
+    return player->hands[hand].ref;
+}
+
+static void
+take(struct player *player, unsigned hand, struct orr_object *object)
+{
+    orr_own_set(&player->hands[hand], object);
+}
+
+/* A slot of what a hand holds that the player may use as `is_private` says; null: there is none. */
+static struct orr_slot *
+slot_in(struct player *player, unsigned hand, unsigned i, bool is_private)
+{
+    struct orr_object *const object = in_hand(player, hand);
+    if (!object || !is_tagged(object) || slots_of(object) == 0)
+        return NULL;
+    id_of(object);
+    const struct tag *const tag = tag_of(object);
+    if (stage.is_free && (tag->is_private != is_private || (is_private && tag->maker != player->number)))
+        return NULL;
+    return slot_of(object, i % slots_of(object));
+}
+
+static bool
+plants(unsigned plant)
+{
+    return stage.plant == plant && orr_add_relaxed(&stage.planted, 1) % 2 == 1; /* relaxed: a count */
+}
+
+/* --- operations: each returns what it got, or what it was about; null: nothing was done ------------------ */
+
+static MAYBE_UNUSED struct orr_object *
+act_new(struct player *p, unsigned hand, unsigned shape, unsigned length, unsigned action, unsigned id)
+{
+    const struct orr_type *const type = &types[stage.is_quiet][shape];
+    struct orr_object *const object = shape == ARRAY
+                                          ? orr_new_array(p->thread, type, length, sizeof(struct tag))
+                                          : orr_new(p->thread, type);
+    if (!object)
+        wrong("no memory");
+    tag_set(object, id, action, p->number, action & 1);
+    stage_note(NOTE_BORN, id, 0);
+    take(p, hand, object);
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_copy(struct player *p, unsigned to, unsigned from)
+{
+    struct orr_object *const object = in_hand(p, from);
+    if (object)
+        orr_retain(p->thread, object);
+    take(p, to, object);
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_move(struct player *p, unsigned to, unsigned from)
+{
+    if (to != from)
+        take(p, to, orr_take(&p->hands[from]));
+    return in_hand(p, to);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_drop(struct player *p, unsigned hand)
+{
+    struct orr_object *const object = in_hand(p, hand);
+    if (object && plants(1))
+        orr_take(&p->hands[hand]);
+    take(p, hand, NULL);
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_get(struct player *p, unsigned to, unsigned from, unsigned i)
+{
+    struct orr_slot *const slot = slot_in(p, from, i, true);
+    if (slot)
+        take(p, to, orr_get_slot(p->thread, slot));
+    return slot ? in_hand(p, to) : NULL;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_set(struct player *p, unsigned holder, unsigned value, unsigned i)
+{
+    struct orr_slot *const slot = slot_in(p, holder, i, true);
+    if (slot)
+        orr_set_slot(p->thread, in_hand(p, holder), slot, in_hand(p, value));
+    return slot ? in_hand(p, holder) : NULL;
+}
+
+/* A cycle must not be closed by moving the last reference from outside into it (mutator.h): then `copies`. */
+static MAYBE_UNUSED struct orr_object *
+act_give(struct player *p, unsigned holder, unsigned value, unsigned i, bool copies)
+{
+    struct orr_slot *const slot = slot_in(p, holder, i, true);
+    struct orr_object *const object = in_hand(p, holder);
+    if (!slot || holder == value)
+        return NULL;
+    if (copies) {
+        orr_set_slot(p->thread, object, slot, in_hand(p, value));
+        take(p, value, NULL);
+    } else
+        orr_give_slot(p->thread, object, slot, orr_take(&p->hands[value]));
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_clear(struct player *p, unsigned holder, unsigned i)
+{
+    struct orr_slot *const slot = slot_in(p, holder, i, true);
+    if (slot)
+        orr_set_slot(p->thread, in_hand(p, holder), slot, NULL);
+    return slot ? in_hand(p, holder) : NULL;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_peek(struct player *p, unsigned holder, unsigned i)
+{
+    struct orr_slot *const slot = slot_in(p, holder, i, true);
+    struct orr_object *const object = slot ? orr_peek_slot(p->thread, slot) : NULL;
+    if (object && is_tagged(object))
+        id_of(object);
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_load(struct player *p, unsigned to, unsigned from, unsigned i)
+{
+    struct orr_slot *const slot = slot_in(p, from, i, false);
+    if (slot)
+        take(p, to, orr_load_slot(p->thread, slot));
+    if (slot && in_hand(p, to) && is_tagged(in_hand(p, to)))
+        id_of(in_hand(p, to));
+    return slot ? in_hand(p, to) : NULL;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_store(struct player *p, unsigned holder, unsigned value, unsigned i)
+{
+    struct orr_slot *const slot = slot_in(p, holder, i, false);
+    if (slot && in_hand(p, value) && plants(2))
+        orr_release(p->thread, orr_exchange_slot(p->thread, in_hand(p, holder), slot, in_hand(p, value)));
+    else if (slot)
+        orr_store_slot(p->thread, in_hand(p, holder), slot, in_hand(p, value));
+    return slot ? in_hand(p, holder) : NULL;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_exchange(struct player *p, unsigned holder, unsigned value, unsigned i, bool copies)
+{
+    struct orr_slot *const slot = slot_in(p, holder, i, false);
+    struct orr_object *const object = in_hand(p, holder);
+    if (!slot || holder == value)
+        return NULL;
+    if (copies && in_hand(p, value)) {
+        orr_retain(p->thread, in_hand(p, value));
+        take(p, value, orr_exchange_slot(p->thread, object, slot, in_hand(p, value)));
+    } else
+        p->hands[value].ref = orr_exchange_slot(p->thread, object, slot, orr_take(&p->hands[value]));
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_root_load(struct player *p, unsigned to, unsigned root)
+{
+    take(p, to, orr_load_slot(p->thread, &stage.roots[root].slot));
+    return in_hand(p, to);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_root_store(struct player *p, unsigned root, unsigned value)
+{
+    orr_store_slot(p->thread, NULL, &stage.roots[root].slot, in_hand(p, value));
+    return in_hand(p, value);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_root_exchange(struct player *p, unsigned root, unsigned value)
+{
+    p->hands[value].ref =
+        orr_exchange_slot(p->thread, NULL, &stage.roots[root].slot, orr_take(&p->hands[value]));
+    return in_hand(p, value);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_weak(struct player *p, unsigned to, unsigned from, unsigned context, unsigned how, unsigned id)
+{
+    struct orr_object *const referent = in_hand(p, from);
+    if (!referent || orr_is_weak(referent))
+        return NULL;
+    struct orr_object *const weak =
+        orr_weak_new(p->thread, referent, how & 1 ? called : NULL, how & 1 ? (void *)(uintptr_t)id : NULL,
+                     how == 3 ? in_hand(p, context) : NULL);
+    if (!weak)
+        wrong("no memory");
+    stage_note(NOTE_BORN, id, 0);
+    take(p, to, weak);
+    return weak;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_upgrade(struct player *p, unsigned to, unsigned from)
+{
+    struct orr_object *const weak = in_hand(p, from);
+    if (!weak || !orr_is_weak(weak))
+        return NULL;
+    struct orr_object *const referent = orr_weak_get(p->thread, weak);
+    if (referent && is_tagged(referent))
+        id_of(referent);
+    take(p, to, referent);
+    return referent;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_map(struct player *p, unsigned hand, unsigned id)
+{
+    struct orr_object *const map = orr_weak_keys_new(p->thread);
+    if (!map)
+        wrong("no memory");
+    stage_note(NOTE_BORN, id, 0);
+    take(p, hand, map);
+    return map;
+}
+
+static bool
+is_key(struct player *p, unsigned map, unsigned key)
+{
+    struct orr_object *const object = in_hand(p, key);
+    return in_hand(p, map) && is_map(in_hand(p, map)) && object && is_tagged(object) && !orr_is_green(object);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_map_set(struct player *p, unsigned map, unsigned key, unsigned value)
+{
+    if (!is_key(p, map, key) || !in_hand(p, value))
+        return NULL;
+    if (!orr_weak_keys_set(p->thread, in_hand(p, map), in_hand(p, key), in_hand(p, value)))
+        wrong("no memory");
+    return in_hand(p, map);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_map_get(struct player *p, unsigned to, unsigned map, unsigned key)
+{
+    if (!is_key(p, map, key))
+        return NULL;
+    take(p, to, orr_weak_keys_get(p->thread, in_hand(p, map), in_hand(p, key)));
+    return in_hand(p, to);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_map_remove(struct player *p, unsigned map, unsigned key)
+{
+    if (is_key(p, map, key))
+        orr_weak_keys_remove(p->thread, in_hand(p, map), in_hand(p, key));
+    return NULL;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_rescue(struct player *p, unsigned to, unsigned id)
+{
+    take(p, to, orr_exchange_slot(p->thread, NULL, &stage.saved[id].slot, NULL));
+    return in_hand(p, to);
+}
+
+/* Under biased counting by the owner alone, or when the object is merged. */
+static MAYBE_UNUSED struct orr_object *
+act_immortal(struct player *p, unsigned hand)
+{
+    struct orr_object *const object = in_hand(p, hand);
+    const uint32_t owner = object ? orr_load_relaxed(&object->owner) : 0; /* relaxed: ours, or somebody else's */
+    if (!object || (p->thread->heap->rc->has_owner && owner != 0 && owner != p->thread->id))
+        return NULL;
+    if (!orr_immortalise(p->thread, object))
+        wrong("no memory");
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_pin(struct player *p, unsigned hand, unsigned pin)
+{
+    struct orr_object *const object = in_hand(p, hand);
+    pin %= PINS;
+    if (!object || p->pins[pin])
+        return NULL;
+    p->pins[pin] = orr_pin(p->thread, object);
+    if (!p->pins[pin])
+        wrong("no memory");
+    return object;
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_unpin(struct player *p, unsigned pin)
+{
+    pin %= PINS;
+    if (p->pins[pin])
+        orr_unpin(p->thread, p->pins[pin]);
+    p->pins[pin] = NULL;
+    return NULL;
+}
+
+/* True: all is frozen. */
+static MAYBE_UNUSED bool
+act_freeze(struct player *p)
+{
+    return orr_gc_freeze(p->thread);
+}
+
+static MAYBE_UNUSED void
+act_unfreeze(struct player *p)
+{
+    orr_gc_unfreeze(p->thread);
+}
+
+static MAYBE_UNUSED struct orr_object *
+act_try(struct player *p, unsigned to, unsigned from)
+{
+    struct orr_object *const object = in_hand(p, from);
+    if (!object || !(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED)) /* relaxed: we hold it */
+        return NULL;
+    if (!orr_try_retain(p->thread, object))
+        wrong("an object that is held cannot be retained");
+    take(p, to, object);
+    return object;
+}
+
+static MAYBE_UNUSED bool
+act_unique(struct player *p, unsigned hand)
+{
+    return in_hand(p, hand) && orr_is_unique(p->thread, in_hand(p, hand));
+}
+
+/* Number of the collection; 0: none ran. */
+static MAYBE_UNUSED uint64_t
+act_collect(struct player *p, unsigned generation)
+{
+    struct orr_gc_result result = {0};
+    if (orr_gc_collect(p->thread, (int)(generation % ORR_GENERATIONS), &result, NULL) != ORR_OK)
+        wrong("a collection is refused");
+    return result.number;
+}
+
+static MAYBE_UNUSED void
+act_step(struct player *p)
+{
+    struct orr_gc_result result;
+    orr_gc_step(p->thread, 1000000, &result);
+}
+
+/* What no thread has under way any more: merge queues, worklists. */
+static MAYBE_UNUSED void
+act_quiet(struct player *p)
+{
+    orr_world_stop(stage.heap, p->thread);
+    orr_counts_settle(p->thread);
+    orr_world_resume(stage.heap);
+    orr_poll(p->thread);
+    orr_settle(p->thread);
+}
+
+/* Settles until no finalizer runs any more; once more where values of weak maps die after their maps. */
+static MAYBE_UNUSED void
+act_settle(struct player *p)
+{
+    uint32_t before;
+    unsigned rounds = 0;
+    do {
+        before = orr_load_relaxed(&stage.finalizers); /* relaxed, both: a count */
+        act_quiet(p);
+    } while (before != orr_load_relaxed(&stage.finalizers) || rounds++ < 1);
+    act_quiet(p);
+}
+
+static MAYBE_UNUSED void
+act_block(struct player *p)
+{
+    orr_block_enter(p->thread);
+    orr_yield();
+    orr_block_leave(p->thread);
+}
+
+static void
+stage_enter(struct player *p)
+{
+    struct orr_error error;
+    if (orr_thread_attach(stage.heap, &p->thread, &error) != ORR_OK)
+        wrong("%s", error.message);
+    for (unsigned i = 0; i < HANDS; i++) {
+        p->hands[i].ref = NULL;
+        orr_own_begin(p->thread, &p->hands[i]);
+    }
+}
+
+/* Hands are empty. */
+static void
+stage_leave(struct player *p)
+{
+    for (unsigned i = HANDS; i-- > 0;)
+        orr_own_end(&p->hands[i]);
+    orr_thread_detach(p->thread);
+}
+
+/* What hands hold waits in roots meanwhile. */
+static MAYBE_UNUSED void
+act_reattach(struct player *p)
+{
+    for (unsigned i = 0; i < HANDS; i++)
+        orr_exchange_slot(p->thread, NULL, &p->spill[i].slot, orr_take(&p->hands[i]));
+    stage_leave(p);
+    stage_enter(p);
+    for (unsigned i = 0; i < HANDS; i++)
+        p->hands[i].ref = orr_exchange_slot(p->thread, NULL, &p->spill[i].slot, NULL);
+}
+
+static MAYBE_UNUSED void
+act_poll(struct player *p)
+{
+    orr_poll(p->thread);
+}
+
+/* --- the stage ------------------------------------------------------------------------------------- */
+
+static MAYBE_UNUSED bool
+stage_open(const struct orr_heap_options *options, bool is_free, bool is_quiet, struct orr_error *error)
+{
+    memset(&stage, 0, sizeof stage);
+    stage.is_free = is_free;
+    stage.is_quiet = is_quiet;
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned shape = 0; shape < SHAPES; shape++)
+            if (orr_type_register(&types[i][shape], error) != ORR_OK)
+                return false;
+    if (orr_type_register(&orr_weak_keys_type, error) != ORR_OK ||
+        orr_heap_create(options, &stage.heap, error) != ORR_OK)
+        return false;
+    for (unsigned i = 0; i < ROOTS; i++)
+        orr_root_add(stage.heap, &stage.roots[i]);
+    for (unsigned i = 0; i < OBJECTS; i++)
+        orr_root_add(stage.heap, &stage.saved[i]);
+    return true;
+}
+
+static void
+player_open(struct player *p, unsigned number)
+{
+    memset(p, 0, sizeof *p);
+    p->number = number;
+    for (unsigned i = 0; i < HANDS; i++)
+        orr_root_add(stage.heap, &p->spill[i]);
+    stage_enter(p);
+}
+
+/* Lets go of everything. */
+static MAYBE_UNUSED void
+player_empty(struct player *p)
+{
+    for (unsigned i = 0; i < HANDS; i++)
+        act_drop(p, i);
+    for (unsigned i = 0; i < PINS; i++)
+        act_unpin(p, i);
+}
+
+static MAYBE_UNUSED void
+player_close(struct player *p)
+{
+    stage_leave(p);
+    for (unsigned i = 0; i < HANDS; i++)
+        orr_root_remove(stage.heap, &p->spill[i]);
+}
+
+/* Empties the roots until nothing more is saved by finalizers, thaws and settles. */
+static MAYBE_UNUSED void
+stage_empty(struct player *p)
+{
+    uint32_t before;
+    act_unfreeze(p);
+    do {
+        before = orr_load_relaxed(&stage.finalizers); /* relaxed, both: a count */
+        for (unsigned i = 0; i < ROOTS; i++)
+            orr_store_slot(p->thread, NULL, &stage.roots[i].slot, NULL);
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            stage_note(NOTE_LET_GO, i, 0);
+            orr_store_slot(p->thread, NULL, &stage.saved[i].slot, NULL);
+        }
+        act_settle(p);
+    } while (before != orr_load_relaxed(&stage.finalizers));
+}
+
+/* The verifier: every reference lies in an object, a root, or (where locals are linked, or the hands are empty) a
+ * linked local. */
+static MAYBE_UNUSED void
+stage_verify(struct player *p, bool exact)
+{
+    struct orr_error error = {0};
+    orr_world_stop(stage.heap, p->thread);
+    orr_counts_settle(p->thread);
+    const bool sound = (exact ? orr_heap_verify_exact : orr_heap_verify)(stage.heap, p->thread, &error);
+    orr_world_resume(stage.heap);
+    if (!sound && error.status != ORR_NOT_APPLICABLE)
+        wrong("%s", error.message);
+    if (orr_load_relaxed(&stage.heap->verification_failed)) /* relaxed: one way */
+        wrong("a verification around a collection has failed");
+}
+
+#endif
