@@ -43,6 +43,29 @@ Test(roster, is_empty_when_it_is_all_zero)
     cr_assert(orr_roster_is_valid(&roster));
 }
 
+/* Each of the things that are always so, broken and mended. */
+Test(roster, is_not_valid_when_it_is_broken)
+{
+    enum { COUNT = 100 };
+    enter_many(COUNT);
+    orr_roster_leave(&roster, &entries[3]);
+#define EXPECT_BROKEN(change, mend)                                                                \
+    do {                                                                                           \
+        change;                                                                                    \
+        cr_assert(!orr_roster_is_valid(&roster), #change);                                         \
+        mend;                                                                                      \
+        cr_assert(orr_roster_is_valid(&roster), #mend);                                            \
+    } while (0)
+    const struct orr_roster whole = roster;
+    EXPECT_BROKEN(roster.count--, roster.count++);
+    EXPECT_BROKEN(roster.room = roster.used - 1, roster.room = whole.room);
+    EXPECT_BROKEN(roster.room = roster.mask + 2, roster.room = whole.room);
+    EXPECT_BROKEN(roster.places[9].serial -= 2, roster.places[9].serial += 2);
+    EXPECT_BROKEN(entries[50].place = 51, entries[50].place = 50);
+    EXPECT_BROKEN(entries[50].number++, entries[50].number--);
+#undef EXPECT_BROKEN
+}
+
 Test(roster, finds_by_number_what_has_entered_and_not_left)
 {
     enter_many(MOST);
