@@ -259,14 +259,14 @@ orr_collecting_end(struct orr_thread *thread)
 /* How long a thread waits for another's collection. */
 enum waiting { NOT_AT_ALL, A_LITTLE, UNTIL_IT_ENDS };
 
-enum { PATIENCE_NS = 100000000 };
+enum { PATIENCE_LOOKS = 50 }; /* each after ORR_PARK_NS at most, so a tenth of a second by the kernel's clock */
 
 /* Whether a collection that nobody asked for should start without us: the one under way may be in a callback or a
  * destroy that waits for what this thread has, a lock say. Then it is waited for once, not at every look. */
 static bool
-is_out_of_patience(struct orr_thread *thread, uint64_t begun, uint64_t start_ns)
+is_out_of_patience(struct orr_thread *thread, uint64_t begun, unsigned looks)
 {
-    if (thread->given_up != begun && orr_clock_ns() - start_ns < PATIENCE_NS)
+    if (thread->given_up != begun && looks < PATIENCE_LOOKS)
         return false;
     thread->given_up = begun;
     return true;
@@ -280,10 +280,10 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
     _Atomic(uint64_t) *done = &heap->gc.done[collection->generation];
     uint64_t begun =
         orr_load_acquire(&heap->collections_begun); /* acquire: begun before we asked */
-    uint64_t start_ns = orr_clock_ns();
+    unsigned looks = 0;
     while (!orr_collecting_begin(thread, false)) {
         if (thread->collecting || waiting == NOT_AT_ALL ||
-            (waiting == A_LITTLE && is_out_of_patience(thread, begun, start_ns)) ||
+            (waiting == A_LITTLE && is_out_of_patience(thread, begun, looks++)) ||
             !wait_for_collection(thread))
             return false;
         if (orr_load_acquire(done) > begun) /* sync:collecting  acquire */

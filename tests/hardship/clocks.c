@@ -122,6 +122,77 @@ run(enum lie lie, const char *collector, uint64_t rounds)
     orr_store_relaxed(&grain_ns, 0);
 }
 
+/* --- patience ---------------------------------------------------------------------------------------------- */
+
+static struct orr_heap *heap;
+static _Atomic(uint32_t) has_come, the_other_is_done;
+
+/* The collection waits for a thread that comes to want a collection too: that one goes on without, also if no time
+ * passes that it could measure. */
+static void
+wait_for_the_other(struct orr_thread *thread, const struct orr_gc_event *event, void *unused)
+{
+    (void)unused;
+    if (event->phase != ORR_GC_START)
+        return;
+    orr_store_release(&has_come, 1);
+    orr_block_enter(thread);
+    while (orr_load_acquire(&the_other_is_done) == 0)
+        orr_sleep_ns(1000000);
+    orr_block_leave(thread);
+}
+
+static void *
+litter(void *unused)
+{
+    struct orr_thread *const thread = stress_attach(heap);
+    while (orr_load_acquire(&has_come) == 0) {
+        orr_poll(thread);
+        orr_yield();
+    }
+    for (int i = 0; i < 3000; i++) {
+        ORR_OWN(thread, node, orr_new(thread, &storm_node));
+        stress_check(node.ref, "no memory");
+        orr_set(thread, node.ref, 0, node.ref);
+    }
+    orr_store_release(&the_other_is_done, 1);
+    orr_thread_detach(thread);
+    return unused;
+}
+
+static void *
+collect_once(void *unused)
+{
+    struct orr_thread *const thread = stress_attach(heap);
+    orr_collect(thread, "waits");
+    orr_thread_detach(thread);
+    return unused;
+}
+
+static void
+patience_needs_no_clock(void)
+{
+    struct orr_os_thread team[2];
+    const struct orr_heap_options options = {.rc = STRATEGY_UNDER_TEST,
+                                             .collector = orr_collector_find("generations"),
+                                             .kind = orr_heap_kind_find("blocks"),
+                                             .trigger = {.kind = ORR_TRIGGER_count, .count = 500}};
+    heap = stress_heap(&options);
+    orr_store_relaxed(&frozen_ns, (int64_t)hardship_now_ns());
+    stress_check(orr_gc_callback_add(heap, wait_for_the_other, NULL), "no memory");
+    stress_start(&team[0], litter, NULL);
+    stress_start(&team[1], collect_once, NULL);
+    const uint64_t limit_ns = hardship_now_ns() + UINT64_C(30000000000);
+    while (orr_load_acquire(&the_other_is_done) == 0) {
+        stress_check(hardship_now_ns() < limit_ns, "a thread waits for a collection that waits for it");
+        orr_sleep_ns(1000000);
+    }
+    orr_os_thread_join(&team[0]);
+    orr_os_thread_join(&team[1]);
+    orr_heap_destroy(heap);
+    orr_store_relaxed(&frozen_ns, 0);
+}
+
 int
 main(int count, char **arguments)
 {
@@ -130,6 +201,7 @@ main(int count, char **arguments)
     const uint64_t rounds = (uint64_t)(stress.seconds * ROUNDS_A_SECOND / LIES) + 1;
     for (enum lie lie = HONEST; lie < LIES; lie++)
         run(lie, lie % 2 ? "trial" : "generations", rounds);
+    patience_needs_no_clock();
     hardship_figure("storms under clocks that step, stand or are coarse", LIES - 1, "sum", "-");
     return 0;
 }

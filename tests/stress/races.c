@@ -5,7 +5,7 @@
  * Without arguments: a sample of cells (a collector, a doing, a number of threads, a heap kind) drawn from the
  * seed, which without --seed is the number of the day, so that days differ and a day's runs agree. What is named
  * is fixed, and the rest is drawn; with doing, threads, collector and heap all named, that one cell runs for all
- * the seconds. tests/stress/races.sh runs the whole matrix.
+ * the seconds. tests/hardship/races.sh runs the whole matrix.
  */
 #include "tests/stress/storm.h"
 

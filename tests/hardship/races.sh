@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# tests/stress/races.sh [BUILD [SECONDS [SECONDS_IN_ALL]]] - the races that ThreadSanitizer looks for: every pair of a
+# tests/hardship/races.sh [BUILD [SECONDS [SECONDS_IN_ALL]]] - the races that ThreadSanitizer looks for: every pair of a
 # strategy and a collector, with each doing of races.c, with 2, 4 and 8 threads, SECONDS each (preset: 4), in a build
-# with ORR_SANITIZE=thread (preset: build/tsan, whose races programs it builds). Heap kinds take turns, another one
-# each day. What the system has too little time for in SECONDS_IN_ALL (preset: 1500) is not run, and fails it.
+# with ORR_SANITIZE=thread (preset: build/tsan, configured if need be; its races programs are built). Heap kinds take
+# turns, another one each day. What the system has too little time for in SECONDS_IN_ALL (preset: 1400) is not run, and fails it.
 #
 # One line per run on standard error; reports are printed whole. To the file that ORR_FIGURES names: how many runs,
 # how many reports, how many suppressions. Exit status: 0 clean; 1 a report, a failed run, or cells left over;
 # 2 usage.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-build=${1:-build/tsan} seconds=${2:-4} most=${3:-1500}
+build=${1:-build/tsan} seconds=${2:-4} most=${3:-1400}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 runs=0 reports=0 failures=0 left=0 number=$(($(date +%s) / 86400))
 
+[ -f "$build/CMakeCache.txt" ] || cmake --preset tsan >&2 || exit 1
+cmake --build "$build" --target liborrery >&2 || exit 1
 mapfile -t variants < <(ninja -C "$build" -t targets all 2>/dev/null |
     sed -n 's|^tests/stress/stress_races_\([a-z0-9_]*\): C_EXECUTABLE.*|\1|p' | sort)
 mapfile -t collectors < <(sed -n 's/^COLLECTOR(\([a-z0-9_]*\),.*/\1/p' collectors/list.def)
@@ -71,7 +73,7 @@ done
 
 suppressions=$(grep -rnE 'no_sanitize.*thread|__tsan_default_suppressions|__tsan_ignore|suppressions=' \
     --include='*.[ch]' --include='CMake*' --include='*.sh' runtime collectors tests CMakeLists.txt |
-    grep -cv '^tests/stress/races.sh:')
+    grep -cv '^tests/hardship/races.sh:')
 echo "races: $runs runs, $reports reports, $suppressions suppressions, $failures failed, $left cells left over" >&2
 if [ -n "${ORR_FIGURES:-}" ]; then
     printf 'races\tThreadSanitizer runs, %s s each\t%d\tsum\t-\n' "$seconds" "$runs"
