@@ -67,7 +67,7 @@ export -f run_target
 
 targets=()
 for program in "$build"/tests/fuzz/fuzz_*; do
-    [ -x "$program" ] && [ -f "$program" ] && targets+=("${program##*/fuzz_}")
+    [ -x "$program" ] && [ -f "$program" ] && [ "${program##*/}" != fuzz_replay ] && targets+=("${program##*/fuzz_}")
 done
 printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} bash -c 'run_target {}'
 

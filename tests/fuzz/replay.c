@@ -1,10 +1,11 @@
 /* replay.c - the targets without libFuzzer: every file of a corpus, what it becomes when it is cut at each
  * byte and when bits of it flip, and what its mutator makes of it; all of it the same in every run.
  *
- *   fuzz_replay READER [--thorough] [--mutations N] [--seed N] [--input FILE] PATH...
+ *   fuzz_replay READER [--thorough | --whole] [--mutations N] [--seed N] [--input FILE] PATH...
  *
  * A PATH is a file, or a folder of files. Without --thorough one bit of each byte flips, and of a file of
- * more than FLIPS_MOST bytes every nth byte. An input that ends the process is left in the file --input.
+ * more than FLIPS_MOST bytes every nth byte; the cuts are as many. --whole: neither cuts nor flips. An input
+ * that ends the process is left in the file --input.
  * Exit status: 0 every promise was kept; 1 an input took too long or left memory behind; 2 misuse.
  *
  * Threads: one.
@@ -26,8 +27,8 @@
 
 enum {
     INPUT_BYTES = 1 << 16, /* what the mutators may grow to */
-    FLIPS_MOST = 250, /* per file, unless thorough: every corpus fits into the time of a build */
-    CUTS_MOST = 250,
+    FLIPS_MOST = 150, /* per file, unless thorough: every corpus fits into the time of a build */
+    CUTS_MOST = 150,
     FILES_MOST = 1024
 };
 
@@ -62,7 +63,7 @@ static const struct reader {
 
 struct replay {
     const struct reader *reader;
-    bool is_thorough;
+    bool is_thorough, is_whole;
     uint64_t mutations; /* per file */
     uint32_t random;
     uint64_t files, cuts, flips, mutants;
@@ -195,8 +196,10 @@ replay_file(struct replay *replay, const char *path)
     name_input(path, "as it is", 0, bytes, size);
     read_now(replay);
     replay->files++;
-    cut_file(replay, path, bytes, size);
-    flip_file(replay, path, bytes, size);
+    if (!replay->is_whole) {
+        cut_file(replay, path, bytes, size);
+        flip_file(replay, path, bytes, size);
+    }
     mutate_file(replay, path, bytes, size);
 }
 
@@ -271,7 +274,8 @@ static int
 misuse(const char *word)
 {
     fprintf(stderr,
-            "fuzz_replay: %s?\nusage: fuzz_replay READER [--thorough] [--mutations N] [--seed N] "
+            "fuzz_replay: %s?\nusage: fuzz_replay READER [--thorough | --whole] [--mutations N] "
+            "[--seed N] "
             "[--input FILE] PATH...\nreaders:",
             word);
     for (const struct reader *reader = readers; reader->name; reader++)
@@ -297,6 +301,8 @@ read_arguments(struct replay *replay, int argc, char **argv)
         const char *const value = i + 1 < argc ? argv[i + 1] : "0";
         if (strcmp(argv[i], "--thorough") == 0) {
             replay->is_thorough = true;
+        } else if (strcmp(argv[i], "--whole") == 0) {
+            replay->is_whole = true;
         } else if (strncmp(argv[i], "--", 2) != 0) {
             if (replay->path_count == FILES_MOST)
                 return argv[i];
