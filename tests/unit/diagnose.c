@@ -246,10 +246,12 @@ close_heap(void)
 static struct orr_object *
 new_object(int kind)
 {
-    struct orr_object *const object =
-        types[kind].flags & ORR_TYPE_ARRAY
-            ? orr_new_array(thread, &types[kind], draw(SLOTS_MOST), draw(6) * WORD + draw(8))
-            : orr_new(thread, &types[kind]);
+    struct orr_object *object;
+    if (types[kind].flags & ORR_TYPE_ARRAY) {
+        const uint32_t length = draw(SLOTS_MOST), words = draw(6), rest = draw(8);
+        object = orr_new_array(thread, &types[kind], length, words * WORD + rest);
+    } else
+        object = orr_new(thread, &types[kind]);
     cr_assert(object);
     uint64_t tag = kind == BAG ? draw(WORDS) : draw(2);
     if (kind == BAG)
@@ -265,21 +267,24 @@ any_of(struct orr_object *all)
     return orr_slot_peek(orr_element(all, draw(((struct orr_array *)all)->length)));
 }
 
-/* What raw data may look like. */
+/* What raw data may look like. (One draw to a statement: every compiler makes the same graphs.) */
 static uint64_t
 raw_word(struct orr_object *all)
 {
+    uint64_t word;
     switch (draw(8)) {
     case 0:
         return 0;
     case 1:
         return draw(100);
     case 2:
-        return (uint64_t)any_of(all) + draw(4) * 8;
+        word = (uint64_t)any_of(all);
+        return word + draw(4) * 8;
     case 3:
         return stale[draw(64)];
     case 4:
-        return (uint64_t)draw(UINT32_MAX) << 32 | draw(UINT32_MAX);
+        word = (uint64_t)draw(UINT32_MAX) << 32;
+        return word | draw(UINT32_MAX);
     case 5:
         return (uint64_t)(draw(2) ? (void *)&elsewhere : (void *)&state);
     default:
