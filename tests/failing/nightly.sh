@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# nightly.sh [BUILD] - every scenario on every pair of strategy, collector and heap kind, with every request for memory
+# refused once and from then on. BUILD (build/failing) is configured and built like the dev preset.
+#
+# Leaves its figures in the file that ORR_FIGURES names (tests/nightly.sh), and each program's report beside it in
+# BUILD. Exit status: 0 nothing was complained of and no call for memory was left out.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${1:-build/failing}
+work=$build/tests/failing
+
+cmake -S . -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 \
+    -DCMAKE_BUILD_TYPE=Debug -DORR_CHECKED=ON >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 2; }
+cmake --build "$build" --target failing_all >"$build.log" 2>&1 || { tail -50 "$build.log" >&2; exit 2; }
+
+# Two at a time: a point waits more than it works.
+mapfile -t programs < <(find "$work" -maxdepth 1 -type f -name 'failing_*' -executable | sort)
+printf '%s\n' "${programs[@]}" |
+    xargs -P 2 -I PROGRAM sh -c '"PROGRAM" --all --sites "PROGRAM.sites" >"PROGRAM.report" 2>&1 || true'
+
+points=0 failures=0
+pairs=()
+for program in "${programs[@]}"; do
+    last=$(tail -n 1 "$program.report")
+    if [[ $last =~ ^points\ ([0-9]+)\ failures\ ([0-9]+)$ ]]; then
+        points=$((points + BASH_REMATCH[1]))
+        failures=$((failures + BASH_REMATCH[2]))
+        pairs+=("$program:$program.sites")
+    else
+        failures=$((failures + 1))
+    fi
+    grep -A 1 '^failing:' "$program.report" >&2 || true
+    echo "$(basename "$program"): $last"
+done
+
+tests/failing/sites.sh "$PWD" "${pairs[@]}" >"$work/sites.report" || awk '$2 == 0' "$work/sites.report" >&2
+[[ $(tail -n 1 "$work/sites.report") =~ ^sites\ ([0-9]+)\ not\ hit\ ([0-9]+)$ ]]
+sites=${BASH_REMATCH[1]} missed=${BASH_REMATCH[2]}
+echo "points $points failures $failures, calls for memory $sites, of them never refused $missed"
+if [ -n "${ORR_FIGURES:-}" ]; then
+    {
+        printf 'failing\trefusals of memory and threads, points\t%s\tsum\t>= 5000\n' "$points"
+        printf 'failing\tcalls for memory or a thread\t%s\tmax\t-\n' "$sites"
+        printf 'failing\tof them never refused\t%s\tmax\t== 0\n' "$missed"
+        printf 'failing\tfailures\t%s\tsum\t== 0\n' "$failures"
+    } >>"$ORR_FIGURES"
+fi
+[ "$failures" -eq 0 ] && [ "$missed" -eq 0 ]
