@@ -66,6 +66,8 @@ size_t world_block_bytes(const void *block);
 bool world_is_shared(const void *start, size_t bytes, unsigned fibre);
 /* Writes a name of the address, such as "object 1 +8". */
 void world_name(const void *pointer, size_t bytes, const char *name);
+/* Prints all words that are points, and who uses them: a bit per fibre. */
+void world_print_points(void);
 void world_describe(uintptr_t address, char *text, size_t room);
 
 static inline bool

@@ -196,12 +196,12 @@ eligible_now(void)
         uint32_t eligible = machine.ready & ~machine.yielded;
         if (eligible)
             return eligible;
-        if (machine.ready) {
-            machine.yielded = 0;
+        if (EXPLORE_IS_FULL && machine.buffered) { /* no store waits for ever */
+            memory_flush((unsigned)__builtin_ctz(machine.buffered), 0);
             continue;
         }
-        if (EXPLORE_IS_FULL && machine.buffered) {
-            memory_flush((unsigned)__builtin_ctz(machine.buffered), 0);
+        if (machine.ready) {
+            machine.yielded = 0;
             continue;
         }
         if (!machine.live)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LINES_FIRST = 150, LINES_LAST = 50 };
+
 static const char *const kind_names[KINDS] = {"load",  "store", "change", "failed cas", "read",
                                               "write", "lock",  "unlock", "park",       "wake",
                                               "free",  "yield", "flush",  "operation",  "end"};
@@ -20,7 +22,7 @@ is_told(const struct note *note)
     case KIND_STORE:
     case KIND_CHANGE:
     case KIND_FAILED:
-        return world_has(note->address) && (FLAGS[note->address] & (FLAG_POINT | FLAG_DEAD));
+        return world_has(note->address) && (FLAGS[note->address] & FLAG_POINT);
     case KIND_LOCK:
     case KIND_UNLOCK:
         return world_has(note->address) && (FLAGS[note->address] & FLAG_POINT);
@@ -78,6 +80,9 @@ report_steps(FILE *out)
 {
     struct places places;
     int last = -1;
+    unsigned told = 0, lines = 0;
+    for (unsigned i = 0; i < machine.note_count; i++)
+        told += is_told(&machine.notes[i]);
     places_open(&places);
     fprintf(out, "  %4s %-8s %-10s %-8s %-20s %-18s %s\n", "step", "fibre", "does", "order", "to", "value", "at");
     for (unsigned i = 0; i < machine.note_count; i++) {
@@ -88,6 +93,11 @@ report_steps(FILE *out)
         bool ordered = note->kind <= KIND_FAILED;
         world_describe(note->address, where, sizeof where);
         places_next(&places, place, sizeof place);
+        if (lines++ >= LINES_FIRST && lines + LINES_LAST <= told) {
+            if (lines == LINES_FIRST + 1)
+                fprintf(out, "  ...\n");
+            continue;
+        }
         if (note->kind == KIND_OPERATION)
             snprintf(where, sizeof where, "%s(%u)",
                      machine.scenario->operations[note->value & 0xff].name, (unsigned)(note->value >> 8));

@@ -231,7 +231,10 @@ on_fault(int signal, siginfo_t *info, void *context)
         for (unsigned i = 0; i < opened_count; i++)
             if (page_of(opened[i].start) == page)
                 goto genuine;
+        unsigned self = machine.self;
+        machine.self = OUTSIDE; /* what is copied here, no fibre reads */
         open_page(page);
+        machine.self = self;
         return;
     }
 genuine:
@@ -380,4 +383,20 @@ world_describe(uintptr_t address, char *text, size_t room)
         snprintf(text, room, "static %#zx", (size_t)address);
     else
         snprintf(text, room, "%#zx", (size_t)address);
+}
+
+void
+world_print_points(void)
+{
+    for (uintptr_t address = 0; address < top; address++) {
+        if (address % PAGE == 0 && address >= (uintptr_t)__stop_orr_bss && address < ARENA_START)
+            address = ARENA_START;
+        if (!(FLAGS[address] & FLAG_POINT) || (address && (FLAGS[address - 1] & FLAG_POINT) &&
+                                               TOUCHED[address] == TOUCHED[address - 1] && address % 8))
+            continue;
+        char text[64];
+        world_describe(address, text, sizeof text);
+        printf("  point %-24s read by %#x, written by %#x\n", text, TOUCHED[address] & 0xfu,
+               TOUCHED[address] >> 4);
+    }
 }
