@@ -70,8 +70,8 @@ hardship_collection(void *context, const struct orr_collection *collection)
     for (uint32_t i = 0; i < collection->phase_count; i++)
         hardship_interval(records, collection->phases[i].name, collection->phases[i].start_ns,
                           collection->phases[i].stop_ns);
-    stress_check(collection->requester_cpu_ns <= orr_load_relaxed(&records->most_ns), "processor time of a collection: %g s",
-                 (double)collection->requester_cpu_ns / 1e9);
+    stress_check(collection->requester_cpu_ns <= orr_load_relaxed(&records->most_ns),
+                 "processor time of a collection: %g s", (double)collection->requester_cpu_ns / 1e9);
     orr_add_relaxed(&records->collections, 1);
 }
 

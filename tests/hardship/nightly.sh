@@ -32,6 +32,6 @@ try timeout 200 "${rooms}_starvation" --seconds 30
 try timeout 200 "${rooms}_crowds"
 try timeout 300 "${rooms}_endings" --seconds 15
 try timeout 100 "${rooms}_late"
-try timeout 600 tests/hardship/one_processor.sh "$build" 5
+try timeout 600 tests/hardship/one_processor.sh "$build" 2
 try timeout 600 tests/hardship/faketime.sh "$build/bench/orrery" 10
 [ "$failures" -eq 0 ]

@@ -2,7 +2,8 @@
 # tests/hardship/races.sh [BUILD [SECONDS [SECONDS_IN_ALL]]] - the races that ThreadSanitizer looks for: every pair of a
 # strategy and a collector, with each doing of races.c, with 2, 4 and 8 threads, SECONDS each (preset: 4), in a build
 # with ORR_SANITIZE=thread (preset: build/tsan, configured if need be; its races programs are built). Heap kinds take
-# turns, another one each day. What the system has too little time for in SECONDS_IN_ALL (preset: 1400) is not run, and fails it.
+# turns, another one each day. What there is too little time for in SECONDS_IN_ALL (preset: 1400) is not run, which is a
+# failure.
 #
 # One line per run on standard error; reports are printed whole. To the file that ORR_FIGURES names: how many runs,
 # how many reports, how many suppressions. Exit status: 0 clean; 1 a report, a failed run, or cells left over;

@@ -1,8 +1,8 @@
 /* standstill.c - processes and threads that the system stops in the middle of anything.
  *
  *   - a process in a storm is stopped and continued at random, as by a shell or a debugger: it goes on and ends well.
- *   - a thread that a signal handler holds up: those who need nothing of it go on; a stop waits for it, and ends when it
- *     comes; a stop does not wait if it was held up in a blocking region.
+ *   - a thread that a signal handler holds up: those who need nothing of it go on; a stop waits for it, and ends when
+ *     it comes; a stop does not wait if it was held up in a blocking region.
  */
 #include "tests/stress/storm.h"
 

@@ -1,8 +1,8 @@
 /* starvation.c - attachers, and threads that come back from blocking regions, against one that stops the world back
  * to back: each gets on after a few stops (the tickets of safepoint.c).
  *
- * Counted is how many stops begin and end while somebody waits. The system may keep a thread from running in between, which
- * is no fault of the tickets, so most must get on within FEW stops, and everybody within a time.
+ * Counted is how many stops begin and end while somebody waits. The system may keep a thread from running in between,
+ * which is no fault of the tickets, so most must get on within FEW stops, and everybody within a time.
  */
 #include "tests/stress/stress.h"
 
