@@ -22,7 +22,7 @@ endfunction()
 
 orr_rule_files(headers runtime/*.h collectors/*.h workloads/*.h bench/*.h tests/*.h)
 foreach(header IN LISTS headers)
-  if(header MATCHES "^(workloads/|runtime/mutator\\.h|tests/(conformance|stress)/)")
+  if(header MATCHES "^(workloads/|runtime/mutator\\.h|tests/(conformance|failing|random|stress)/)")
     foreach(name IN LISTS strategies)
       try_header(${header} -D_DEFAULT_SOURCE -DORR_RC=${name} -DORR_RC_HEADER="runtime/rc_${name}.h" -DORR_ROOTED=1)
     endforeach()
