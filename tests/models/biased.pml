@@ -28,6 +28,8 @@
  * Run: nightly safety -DTHREADS=2 -DOPS=5 -DREUSE=1
  * Run: nightly safety -DTHREADS=3 -DOPS=3
  * Unreached in ci: assert((state>=2)) - takes a third thread, whose count lets the owner merge while a second hands over
+ * Unreached in ci: shared = (shared-1) of thread - the statement after it
+ * Unreached in ci: dead = ((state==3)&&(shared==0)) of thread - and the next
  * Mutants: safety -DTHREADS=2 -DOPS=3
  * Mutant 1: merge shows the merged shared word before the owner's half is cleared
  * Mutant 2: merge writes the shared word without a cas
