@@ -1,4 +1,4 @@
-/* ending.c - in the coverage preset: a process that ends by _exit or abort writes down what it executed before.
+/* coverage_ending.c - in the coverage preset, a process that ends by _exit or abort writes down what it executed.
  *
  * gcov writes when a program exits. Children of fork leave by _exit, and what dies of an assertion that a test
  * expects, by abort; without this, all that they did would not have happened. Programs are linked with
