@@ -376,8 +376,11 @@ play_pairs(const struct scenario *scenario, uint32_t number)
             if (!fits(scenario, orr_collectors[c], kind))
                 continue;
             failures += play_pair(scenario, orr_collectors[c], kind);
-            if (!options.all && !options.pair)
-                break;
+            if (options.all || options.pair)
+                continue;
+            if (scenario->flags & WAITS)
+                return failures;
+            break;
         }
     return failures;
 }

@@ -3,6 +3,7 @@
 
 #include "collectors/configure.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -309,6 +310,59 @@ play_control(void)
             complain("callback %d is not where it was", i);
     orr_gc_collect(stage.thread, ORR_GENERATION_OLDEST, &result, NULL);
     stage_note(stage_collects());
+}
+
+/* --- the limit -------------------------------------------------------------------------------------- */
+
+/* One thread collects, and a callback of that wants a lock. The other has it, and comes to the limit: what the
+ * collection frees it can only wait for a little. */
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(bool) is_locked, is_wanted;
+
+static void
+want_door(struct orr_thread *thread, const struct orr_gc_event *event, void *context)
+{
+    (void)context;
+    if (event->phase != ORR_GC_START)
+        return;
+    orr_store_release(&is_wanted, true);
+    orr_block_enter(thread);
+    pthread_mutex_lock(&door);
+    pthread_mutex_unlock(&door);
+    orr_block_leave(thread);
+}
+
+static void
+reach_limit(struct orr_thread *thread)
+{
+    pthread_mutex_lock(&door);
+    orr_store_release(&is_locked, true);
+    while (!orr_load_acquire(&is_wanted))
+        orr_poll(thread);
+    ORR_OWN(thread, small, stage_new(thread, &actor_type, 1));
+    struct orr_object *large = orr_new_array(thread, &array_type, 0, 8 << 20);
+    if (large)
+        complain("an object beyond the limit");
+    pthread_mutex_unlock(&door);
+}
+
+static void
+collect_once(struct orr_thread *thread)
+{
+    orr_poll(thread);
+    if (orr_load_acquire(&is_locked) && !orr_load_acquire(&is_wanted))
+        orr_collect(thread, "test");
+}
+
+void
+play_limit(void)
+{
+    orr_store_relaxed(&is_locked, false); /* relaxed, both: one thread */
+    orr_store_relaxed(&is_wanted, false);
+    if (!stage_given(orr_gc_callback_add(stage.heap, want_door, NULL)))
+        return;
+    stage_partner(reach_limit, collect_once);
+    stage_note(orr_gc_callback_remove(stage.heap, want_door, NULL));
 }
 
 /* --- fork ------------------------------------------------------------------------------------------- */

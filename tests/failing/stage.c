@@ -34,6 +34,7 @@ const struct scenario scenarios[] = {
     {"dump", play_dump, WALKS, 1, NULL},
     {"diagnose", play_diagnose, WALKS | COUNTS, 1, NULL},
     {"control", play_control, CYCLES, 1, NULL},
+    {"limit", play_limit, CYCLES | BLOCKS | WAITS, 2, prepare_limit},
     {"forking", play_forking, 0, 1, NULL},
     {"configure", play_configure, OWN_HEAP | SHORT, 1, NULL},
     {"finish", play_finish, WALKS, 1, prepare_sites},
@@ -315,6 +316,12 @@ stage_partner(void (*body)(struct orr_thread *thread),
 }
 
 /* --- preparations ----------------------------------------------------------------------------------- */
+
+void
+prepare_limit(struct orr_heap_options *options)
+{
+    options->bytes_limit = 4 << 20;
+}
 
 void
 prepare_verify(struct orr_heap_options *options)

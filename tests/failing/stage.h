@@ -98,6 +98,7 @@ enum {
     FRESH = 16,    /* each point in a process of its own: something happens once in a process */
     COUNTS = 32,   /* wants counts */
     WORKERS = 64,  /* and threads of the collector's own, whose starts fail too */
+    WAITS = 256,   /* for real time: one collector is enough, but at night */
     SHORT = 128    /* of those that run under a sanitizer */
 };
 
@@ -134,6 +135,7 @@ void play_why(void);
 void play_dump(void);
 void play_diagnose(void);
 void play_control(void);
+void play_limit(void);
 void play_forking(void);
 void play_configure(void);
 void play_finish(void);
@@ -141,6 +143,7 @@ void play_workers(void);
 
 void play_planted(void);
 
+void prepare_limit(struct orr_heap_options *options);
 void prepare_verify(struct orr_heap_options *options);
 void prepare_stress(struct orr_heap_options *options);
 void prepare_sites(struct orr_heap_options *options);
