@@ -140,7 +140,7 @@ agree_on_counts(uint8_t *header, const struct section *sections)
     store(header + 32, count_numbers(&sections[ROOT]), 4);
 }
 
-/* Replaces one number of a section by another one. */
+/* Replaces one number of a section by a neighbour, or by any other one. */
 static void
 change_number(struct section *section, uint32_t *random)
 {
@@ -152,7 +152,11 @@ change_number(struct section *section, uint32_t *random)
     end += end < section->bytes;
     uint8_t number[10];
     unsigned bytes = 0;
-    uint64_t value = fuzz_interesting(random);
+    uint64_t value = 0;
+    for (size_t at = end; at > begin; at--)
+        value = value << 7 | (section->raw[at - 1] & 0x7f);
+    value =
+        fuzz_random(random) % 2 ? value + fuzz_random(random) % 9 - 4 : fuzz_interesting(random);
     for (; value >= 0x80; value >>= 7)
         number[bytes++] = (uint8_t)(value | 0x80);
     number[bytes++] = (uint8_t)value;

@@ -126,14 +126,28 @@ splice(uint8_t *data, size_t size, size_t most, struct token place, const void *
     return left + count;
 }
 
+/* The digits that a token begins with. */
+static uint64_t
+read_number(const uint8_t *data, struct token place)
+{
+    uint64_t number = 0;
+    for (size_t at = place.begin; at < place.end && data[at] >= '0' && data[at] <= '9'; at++)
+        number = number * 10 + (uint64_t)(data[at] - '0');
+    return number;
+}
+
 /* Another value in the place of a token. */
 static size_t
 replace(uint8_t *data, size_t size, size_t most, struct token place, uint32_t *random)
 {
     char number[32];
     const char *text = values[fuzz_random(random) % (sizeof values / sizeof values[0])];
-    if (fuzz_random(random) % 2) {
-        snprintf(number, sizeof number, "%" PRIu64, fuzz_interesting(random));
+    const unsigned choice = fuzz_random(random) % 4;
+    const bool is_number = data[place.begin] >= '0' && data[place.begin] <= '9';
+    if (choice > 0) { /* a number's neighbour is where the faults by one are */
+        const uint64_t near = read_number(data, place) + fuzz_random(random) % 17 - 8;
+        const bool is_near = is_number && choice > 1;
+        snprintf(number, sizeof number, "%" PRIu64, is_near ? near : fuzz_interesting(random));
         text = number;
     }
     return splice(data, size, most, place, text, strlen(text));
