@@ -212,11 +212,14 @@ static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 static bool has_end_key; /* written once, before anybody looks */
 static _Atomic(uintptr_t) end_check;
 
-/* Destructors run in rounds, in no order: `round` counts them, and in the last one nobody else is left to wait for. */
+/* Destructors run in rounds, in no order: `round` counts them. The last one is left to whoever must come last:
+ * ThreadSanitizer ends its own account of the thread there, and code that it compiled may not run after that. */
+enum { LAST_LOOK = PTHREAD_DESTRUCTOR_ITERATIONS - 1 };
+
 static void
 end_of_thread(void *round)
 {
-    if ((uintptr_t)round < PTHREAD_DESTRUCTOR_ITERATIONS)
+    if ((uintptr_t)round < LAST_LOOK)
         pthread_setspecific(end_key, (char *)round + 1);
     else
         ((void (*)(void))orr_load_relaxed(&end_check))(); /* relaxed: ours, or the same from another thread */
