@@ -21,7 +21,7 @@ die_of_zero(struct orr_thread *thread, struct orr_object *object, bool claimed)
 {
     /* sync:last-release  acquire: what every earlier holder wrote */
     uint32_t count = orr_load_acquire(&object->count);
-    if (__builtin_expect(orr_is_immortal(object), 0)) {
+    if (ORR_NEVER(orr_is_immortal(object))) { /* but by 2^30 releases that nobody retained for */
         orr_store_relaxed(&object->count, ORR_IMMORTAL_COUNT); /* relaxed: any value far from 0 */
         return false;
     }

@@ -17,7 +17,7 @@ settle_count(struct orr_thread *thread, struct orr_object *object, uint32_t left
         }
         return false;
     }
-    if (__builtin_expect(orr_is_immortal(object), 0)) {
+    if (ORR_NEVER(orr_is_immortal(object))) { /* but by 2^30 releases that nobody retained for */
         orr_store_relaxed(&object->count, ORR_IMMORTAL_COUNT); /* relaxed: one thread */
         return false;
     }
