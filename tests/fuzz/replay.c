@@ -39,7 +39,7 @@ enum {
     int fuzz_read_##name(const uint8_t *data, size_t size);                                        \
     size_t fuzz_mutate_##name(uint8_t *data, size_t size, size_t most, unsigned seed);
 #define PLAIN_READER(name) int fuzz_read_##name(const uint8_t *data, size_t size);
-#include "readers.def"
+#include "tests/fuzz/readers.def"
 #undef READER
 #undef PLAIN_READER
 
@@ -57,7 +57,7 @@ static const struct reader {
 } readers[] = {
 #define READER(name) {#name, fuzz_read_##name, fuzz_mutate_##name},
 #define PLAIN_READER(name) {#name, fuzz_read_##name, mutate_plain},
-#include "readers.def"
+#include "tests/fuzz/readers.def"
     {0},
 };
 
