@@ -617,8 +617,8 @@ apply_upgrade(struct judge *judge, const struct op *op, int16_t *hand, const voi
         return;
     struct thing *const thing = &judge->thing[weak];
     int referent = thing->is_cleared ? NOTHING : thing->referent;
-    const bool may_be_dead = judge->is_delayed || judge->is_put_aside || (referent != NOTHING && is_silent(judge, referent));
-    if (referent != NOTHING && !result && may_be_dead && !is_reachable(judge, referent))
+    if (referent != NOTHING && !result && !is_reachable(judge, referent) &&
+        (judge->is_delayed || judge->is_put_aside || is_silent(judge, referent)))
         referent = NOTHING;
     expect(judge, op, referent, result);
     hand[op->a] = (int16_t)referent;
@@ -730,6 +730,7 @@ apply_to_slot(struct judge *judge, const struct op *op, int16_t *hand, const voi
         break;
     case OP_PEEK: expect(judge, op, *slot, result); break;
     case OP_CLEAR: *slot = NOTHING; break;
+    case OP_ASSIGN: *slot = *slot_in(judge, hand[op->a], op->b); break;
     case OP_SET:
     case OP_STORE: *slot = hand[op->b]; break;
     case OP_GIVE:
@@ -853,8 +854,9 @@ judge_operation(struct judge *judge, const struct op *op, const void *result)
         judge->is_uncertain = judge->is_uncertain && judge->program->is_quiet;
     } else if (op->kind == OP_COLLECT)
         judge->is_uncertain = true;
-    if (judge->program->is_quiet && judge->rules.counts && !judge->is_delayed && !judge->is_put_aside && !judge->is_uncertain &&
-        judge->program->stress == 0 && judge->program->trigger == 0)
+    const bool collects = judge->program->stress || judge->program->trigger;
+    if (judge->program->is_quiet && judge->rules.counts && !collects && !judge->is_delayed &&
+        !judge->is_put_aside && !judge->is_uncertain)
         expect_live(judge);
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# nightly.sh BUILD [SECONDS]: the long run, from a build directory, two programs at a time; about SECONDS (1,200) in all.
+# nightly.sh BUILD [SECONDS]: the long run, from a build directory, two programs at a time; SECONDS (1,200) in all.
 # At least 100,000 programs for each collector, and 10,000 under all pairs. Ends with 1 when any of them failed.
 set -eu
 build=$1 seconds=${2:-1200}

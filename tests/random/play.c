@@ -14,14 +14,10 @@
 #include "tests/random/play.h"
 
 #include "runtime/collector.h"
+#include "tests/conformance/variant.h"
 #include "tests/random/judge.h"
 #include "tests/random/stage.h"
 
-#define PASTE_(a, b, c) a##b##c
-#define PASTE(a, b, c) PASTE_(a, b, c)
-#define TEXT_(a) #a
-#define TEXT(a) TEXT_(a)
-#define STRATEGY_UNDER_TEST (&PASTE(orr_rc_, ORR_RC, ))
 
 enum { PARK_NS = 50000000, STEPS_MOST = OPS_MOST + THREADS_MOST + 1 };
 
@@ -78,6 +74,7 @@ perform(struct player *p, struct op *op)
     case OP_SET: return act_set(p, op->a, op->b, op->c);
     case OP_GIVE: return act_give(p, op->a, op->b, op->c, copies(op));
     case OP_CLEAR: return act_clear(p, op->a, op->b);
+    case OP_ASSIGN: return act_assign(p, op->a, op->b, op->c);
     case OP_PEEK: return act_peek(p, op->a, op->b);
     case OP_LOAD: return act_load(p, op->a, op->b, op->c);
     case OP_STORE: return act_store(p, op->a, op->b, op->c);
@@ -634,8 +631,11 @@ play_program(struct program *program)
     memset(&play, 0, sizeof play);
     play.program = program;
     orr_buffers_tiny(program->is_tiny);
-    if (!stage_open(&options, program->is_free, program->is_quiet, &error))
+    if (!stage_open(&options, program->is_free, program->is_quiet, &error)) {
+        if (UNDER_SANITIZER && error.status == ORR_OUT_OF_MEMORY)
+            return 0; /* sanitizers need most of the address space for themselves */
         wrong("%s", error.message);
+    }
     stage.plant = program->plant;
     const struct rules rules = rules_of_heap();
     judge_begin(&play.judge, program, &rules);
@@ -651,8 +651,8 @@ play_program(struct program *program)
     return play.judge.digest;
 }
 
-const struct performer PASTE(performer_, ORR_RC, ORR_ROOTED) = {
-    .name = ORR_ROOTED ? TEXT(ORR_RC) "_rooted" : TEXT(ORR_RC),
+const struct performer PASTE(PASTE(performer_, ORR_RC), ORR_ROOTED) = {
+    .name = VARIANT_NAME,
     .strategy = TEXT(ORR_RC),
     .rc = STRATEGY_UNDER_TEST,
     .rooted = ORR_ROOTED,

@@ -59,6 +59,7 @@ print_operation(const struct op *op, FILE *file)
         PLAIN(GET, get, 3, )
         PLAIN(SET, set, 3, )
         PLAIN(CLEAR, clear, 2, )
+        PLAIN(ASSIGN, assign, 3, )
         PLAIN(PEEK, peek, 2, )
         PLAIN(LOAD, load, 3, )
         PLAIN(STORE, store, 3, )
@@ -150,7 +151,8 @@ static const char free_runs[] =
     "    const uint32_t number = orr_load_acquire(&left); /* acquire: the last meeting */\n"
     "    orr_block_enter(p->thread);\n"
     "    orr_add_acq_rel(&arrived, 1); /* release: what we did */\n"
-    "    while (orr_load_acquire(&arrived) < (number + 1) * THREADS || (p->number != 0 && orr_load_acquire(&left) == number))\n"
+    "    while (orr_load_acquire(&arrived) < (number + 1) * THREADS ||\n"
+    "           (p->number != 0 && orr_load_acquire(&left) == number))\n"
     "        orr_yield();\n"
     "    orr_block_leave(p->thread);\n"
     "    if (p->number != 0)\n"
@@ -282,8 +284,8 @@ program_print(const struct program *program, const char *strategy, bool rooted, 
             "/* A random program, made small: %" PRIu32 " operations. %s\n"
             " *\n"
             " * Compile with the directory of the library's headers as -I and -D_DEFAULT_SOURCE -DORR_RC=%s\n"
-            " * -DORR_RC_HEADER='\"runtime/rc_%s.h\"' -DORR_ROOTED=%d, and -DORR_CHECKED=1 where the library has it. Ends\n"
-            " * with status 1, or in a crash.\n"
+            " * -DORR_RC_HEADER='\"runtime/rc_%s.h\"' -DORR_ROOTED=%d, and -DORR_CHECKED=1 where the library has it.\n"
+            " * Ends with status 1, or in a crash.\n"
             " */\n"
             "enum { THREADS = %u };\n\n",
             program->ops, why, strategy, strategy, rooted, program->threads);

@@ -33,6 +33,7 @@ enum { THREADS_MOST = 4, OPS_MOST = 1024 };
     OP(SET, set, 3, 10)            /* slot c of a = b, private */                                  \
     OP(GIVE, give, 4, 3)           /* slot c of a takes what b holds; d: keeps nothing back */     \
     OP(CLEAR, clear, 2, 3)         /* slot b of a */                                               \
+    OP(ASSIGN, assign, 3, 3)       /* slot c of a = slot b of a, borrowed; perhaps the same */     \
     OP(PEEK, peek, 2, 2)           /* slot b of a, borrowed */                                     \
     OP(LOAD, load, 3, 4)           /* as get, set, give, for slots that several threads write */   \
     OP(STORE, store, 3, 8)                                                                         \

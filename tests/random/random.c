@@ -2,11 +2,14 @@
  *
  *   random_<variant> [--programs N] [--seconds S] [--seed S] [--ops N] [--threads T] [--collector NAME] [--heap NAME]
  *                    [--differential] [--replay SEED] [--plant N] [--expect-at-most N] [--shrink-seconds S]
- *                    [--print FILE]
+ *                    [--print FILE] [--alone]
  *
  * Programs run in a worker process, one after the other, so that a crash or a hang is a failure like others. With
  * --differential each program is played under every pair that this command was linked with (random_pairs: all), and
  * those that promise to free cycles must agree on the digest, and so must those that do not.
+ *
+ * With --alone there is no worker: for ThreadSanitizer, which does not know jemalloc's locks again after a fork. A
+ * failure then ends the command, and the line to replay it is all there is.
  *
  * Figures go to the file named by ORR_FIGURES: programs by collector, failures, differential programs.
  *
@@ -33,7 +36,7 @@ static struct {
     uint64_t programs, seed, ops, threads, plant, replay, at_most;
     double seconds, shrink_seconds;
     const char *collector, *heap, *print;
-    bool is_differential, replays, expects;
+    bool is_differential, replays, expects, is_alone;
 } wish = {.programs = UINT64_MAX, .ops = 100, .seconds = 5, .shrink_seconds = 60};
 
 /* What the worker tells: written by it, read when it has ended. */
@@ -166,7 +169,7 @@ static void
 play_next(const struct performer *performer, unsigned collector, uint64_t number)
 {
     static struct program program;
-    progress->seed = (wish.seed + number) * 0x9e3779b97f4a7c15u >> 16;
+    progress->seed = wish.replays ? wish.replay : (wish.seed + number) * 0x9e3779b97f4a7c15u >> 16;
     progress->collector = (uint8_t)collector;
     if (!choose(performer, &program))
         return;
@@ -177,7 +180,7 @@ play_next(const struct performer *performer, unsigned collector, uint64_t number
     progress->ops += program.ops;
 }
 
-static _Noreturn void
+static void
 work(void)
 {
     const uint64_t deadline_ns = orr_clock_ns() + (uint64_t)(wish.seconds * 1e9);
@@ -194,7 +197,6 @@ work(void)
             }
     }
     progress->is_done = true;
-    exit(0);
 }
 
 /* --- failures ------------------------------------------------------------------------------------------ */
@@ -301,9 +303,37 @@ tell_speed(const char *command, const struct rusage *usage)
     const double user = (double)usage->ru_utime.tv_sec + (double)usage->ru_utime.tv_usec / 1e6;
     const double system = (double)usage->ru_stime.tv_sec + (double)usage->ru_stime.tv_usec / 1e6;
     fprintf(stderr,
-            "%s --seed %" PRIu64 ": %" PRIu64 " programs, %" PRIu64 " operations; %.1f s of user time, %.1f s of system "
-            "time: %.0f programs a second\n",
+            "%s --seed %" PRIu64 ": %" PRIu64 " programs, %" PRIu64 " operations; %.1f s of user time, %.1f s of "
+            "system time: %.0f programs a second\n",
             command, wish.seed, progress->all, progress->ops, user, system, (double)progress->all / (user + system));
+}
+
+static const char *alone_command;
+
+static void
+tell_last(void)
+{
+    if (progress->is_done)
+        return;
+    fputs("random: the last program was\n  ", stderr);
+    print_command(alone_command, stderr);
+}
+
+/* Of the sanitizers' library; called before it ends the process. */
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+static int
+run_alone(const char *command)
+{
+    struct rusage usage;
+    alone_command = command;
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(tell_last);
+    work();
+    getrusage(RUSAGE_SELF, &usage);
+    add_figures(false);
+    tell_speed(command, &usage);
+    return progress->all == 0;
 }
 
 static int
@@ -313,8 +343,10 @@ run(const char *command)
     int status;
     fflush(NULL);
     const pid_t worker = fork();
-    if (worker == 0)
+    if (worker == 0) {
         work();
+        exit(0);
+    }
     if (worker < 0 || wait4(worker, &status, 0, &usage) < 0) {
         perror("random");
         return 1;
@@ -400,6 +432,8 @@ main(int count, char **arguments)
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--differential") == 0)
             wish.is_differential = true;
+        else if (strcmp(arguments[i], "--alone") == 0)
+            wish.is_alone = true;
         else if (i + 1 < count) {
             take_value(arguments[i], arguments[i + 1]);
             i++;
@@ -412,5 +446,7 @@ main(int count, char **arguments)
     progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (progress == MAP_FAILED)
         abort();
-    return wish.replays ? replay(arguments[0]) : run(arguments[0]);
+    if (wish.replays && !wish.is_alone)
+        return replay(arguments[0]);
+    return wish.is_alone ? run_alone(arguments[0]) : run(arguments[0]);
 }

@@ -144,7 +144,8 @@ tag_of(struct orr_object *object)
 static uint64_t
 check_of(const struct orr_object *object, const struct tag *tag)
 {
-    return ((uintptr_t)object ^ tag->id ^ (uint64_t)tag->action << 8 ^ (uint64_t)tag->maker << 16) * 0x9e3779b97f4a7c15u;
+    const uint64_t word = tag->id | (uint64_t)tag->action << 8 | (uint64_t)tag->maker << 16;
+    return ((uintptr_t)object ^ word) * 0x9e3779b97f4a7c15u;
 }
 
 /* The object's id, after a look at its tag. */
@@ -378,6 +379,17 @@ act_clear(struct player *p, unsigned holder, unsigned i)
     if (slot)
         orr_set_slot(p->thread, in_hand(p, holder), slot, NULL);
     return slot ? in_hand(p, holder) : NULL;
+}
+
+/* The value is borrowed from its slot: the store must retain it before it releases what it overwrites. */
+static MAYBE_UNUSED struct orr_object *
+act_assign(struct player *p, unsigned holder, unsigned from, unsigned to)
+{
+    struct orr_slot *const source = slot_in(p, holder, from, true), *const slot = slot_in(p, holder, to, true);
+    if (!slot)
+        return NULL;
+    orr_set_slot(p->thread, in_hand(p, holder), slot, orr_peek_slot(p->thread, source));
+    return in_hand(p, holder);
 }
 
 static MAYBE_UNUSED struct orr_object *
@@ -712,9 +724,9 @@ player_open(struct player *p, unsigned number)
 {
     memset(p, 0, sizeof *p);
     p->number = number;
+    stage_enter(p); /* first: who is not attached may not touch the list of roots while others collect */
     for (unsigned i = 0; i < HANDS; i++)
         orr_root_add(stage.heap, &p->spill[i]);
-    stage_enter(p);
 }
 
 /* Lets go of everything. */
@@ -730,9 +742,9 @@ player_empty(struct player *p)
 static MAYBE_UNUSED void
 player_close(struct player *p)
 {
-    stage_leave(p);
     for (unsigned i = 0; i < HANDS; i++)
         orr_root_remove(stage.heap, &p->spill[i]);
+    stage_leave(p);
 }
 
 /* Empties the roots until nothing more is saved by finalizers, thaws and settles. */
