@@ -24,7 +24,7 @@
  *
  * Run: ci safety -DMUTATORS=1 -DOPS=3 -DSECOND=1
  * Run: nightly safety -DMUTATORS=1 -DOPS=4 -DSECOND=1 -DREUSE=1
- * Run: nightly safety -DMUTATORS=2 -DOPS=2 -DSECOND=1
+ * Run: nightly safety -DMUTATORS=2 -DOPS=1
  * Unreached: -end- of gravedigger - it waits for the next dead
  * Mutants: safety -DMUTATORS=1 -DOPS=3 -DSECOND=1
  * Mutant 1: in a collection, weak references are cleared after the finalizers
