@@ -22,17 +22,14 @@ branches_bar=88.0
 build=build/coverage
 variants='biased_rooted|tracing_rooted'
 rules='rules_plain|rules_atomic|rules_biased_rooted|rules_tracing_rooted'
-tests="^(unit|failing|random)/|^conformance/($variants|$rules)\$|^stress/(sharing|slots|stop|weak)_(atomic|biased)"
-others='^unit/gbench' # of the bench alone, and in C++
+tests="^(unit|failing)/|^random/($variants)\$|^conformance/($variants|$rules)\$|^stress/(sharing|slots|stop|weak)_(atomic|biased)"
+others='^unit/gbench|^failing/sites' # of the bench alone, in C++; about lines of another build
 asserts='orr_require\(|orr_assert\(|orr_unreachable\(|ORR_NEVER\('
 
-# A program is named as its test, label_name; the rooms of failing and random tests are built as wholes.
+# A program is named as its test, label_name. (Tests of a program with another name come beside one with its own.)
 build_programs() {
     cmake --preset coverage -DORR_WERROR="${ORR_WERROR:-OFF}" || exit 1
-    {
-        ctest --test-dir "$build" -N -R "$tests" -E "$others" | sed -n 's|^ *Test *#[0-9]*: ||p' | tr / _
-        printf 'tests/%s/all\n' failing random
-    } >"$build/wanted"
+    ctest --test-dir "$build" -N -R "$tests" -E "$others" | sed -n 's|^ *Test *#[0-9]*: ||p' | tr / _ >"$build/wanted"
     ninja -C "$build" -t targets all | sed -n 's/: phony$//p' | grep -Fx -f "$build/wanted" >"$build/programs" || exit 1
     xargs ninja -C "$build" <"$build/programs" || exit 1
 }
