@@ -22,7 +22,8 @@ branches_bar=88.0
 build=build/coverage
 variants='biased_rooted|tracing_rooted'
 rules='rules_plain|rules_atomic|rules_biased_rooted|rules_tracing_rooted'
-tests="^(unit|failing)/|^random/($variants)\$|^conformance/($variants|$rules)\$|^stress/(sharing|slots|stop|weak)_(atomic|biased)"
+tests="^(unit|failing)/|^random/($variants)\$|^hardship/late\$"
+tests+="|^conformance/($variants|$rules)\$|^stress/(sharing|slots|stop|weak)_(atomic|biased)"
 others='^unit/gbench|^failing/sites' # of the bench alone, in C++; about lines of another build
 asserts='orr_require\(|orr_assert\(|orr_unreachable\(|ORR_NEVER\('
 
