@@ -75,10 +75,10 @@ free_block(void *block, const void *place)
         if (machine.all_points || world_is_shared(block, bytes, self))
             point((uintptr_t)block, true);
         note_if(KIND_FREE, (uintptr_t)block, 0, bytes, 0, place);
-        if (EXPLORE_IS_FULL)
-            race_free((uintptr_t)block, bytes, place);
     }
     world_kill(block, bytes);
+    if (EXPLORE_IS_FULL && self != OUTSIDE)
+        race_free((uintptr_t)block, bytes, place);
     size_t poisoned = bytes < POISON_BYTES ? bytes : POISON_BYTES;
     for (size_t i = 0; i < poisoned; i++)
         ((volatile unsigned char *)block)[i] = POISON;
