@@ -27,6 +27,7 @@ static struct {
     struct player players[THREADS_MOST];
     _Atomic(uint32_t) turn;          /* of this step */
     _Atomic(uint32_t) arrived, left; /* at barriers, all in all */
+    _Atomic(uint32_t) ready;         /* at starting lines, likewise */
     _Atomic(uint8_t) born[THINGS];   /* freely */
 } play;
 
@@ -481,12 +482,47 @@ meet(struct player *p, unsigned number, bool settles)
     orr_wake_all(&play.left);
 }
 
+enum { SPINS = 1000 };
+
+/* All begin at once: a part takes less time than to be woken. */
+static void
+line_up(unsigned number)
+{
+    const uint32_t all = (number + 1) * play.program->threads;
+    orr_add_acq_rel(&play.ready, 1); /* release: as in meet */
+    for (unsigned spins = 0; orr_load_acquire(&play.ready) < all; spins++) { /* acquire: as in meet */
+        if (spins < SPINS)
+            orr_spin_hint();
+        else
+            orr_yield();
+    }
+}
+
 static void
 perform_freely(struct player *p, struct op *op)
 {
     if (op->kind == OP_NEW)
         orr_store_relaxed(&play.born[op->id], 1); /* relaxed: read after all have met */
     perform(p, op);
+}
+
+/* The next barrier, or the end. */
+static unsigned
+end_of_part(const struct program *program, unsigned from)
+{
+    while (from < program->ops && program->op[from].kind != OP_BARRIER)
+        from++;
+    return from;
+}
+
+static void
+run_lap(struct player *p, unsigned from, unsigned end, unsigned lap)
+{
+    for (unsigned i = from; i < end; i++) {
+        struct op *const op = &play.program->op[i];
+        if (op->thread == p->number && (lap == 0 || !program_makes(op)))
+            perform_freely(p, op);
+    }
 }
 
 static void *
@@ -497,11 +533,13 @@ play_freely(void *argument)
     unsigned met = 0;
     player_open(p, p->number);
     for (unsigned i = 0; i < program->ops; i++) {
-        struct op *const op = &program->op[i];
-        if (op->kind == OP_BARRIER)
-            meet(p, met++, op->d & 1);
-        else if (op->thread == p->number)
-            perform_freely(p, op);
+        const unsigned end = end_of_part(program, i);
+        line_up(met);
+        for (unsigned lap = 0; lap < program->laps; lap++)
+            run_lap(p, i, end, lap);
+        i = end;
+        if (i < program->ops)
+            meet(p, met++, program->op[i].d & 1);
     }
     meet(p, met++, true);
     player_empty(p);

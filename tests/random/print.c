@@ -181,18 +181,30 @@ print_thread(const struct program *program, unsigned thread, FILE *file)
     fprintf(file, "static void *\nthread_%u(void *player)\n{\n    struct player *const p = player;\n", thread);
     if (program->is_free)
         fprintf(file, "    player_open(p, p->number);\n");
+    if (program->is_free)
+        fprintf(file, "    for (unsigned lap = 0; lap < %u; lap++) {\n", program->laps);
     for (unsigned i = 0; i < program->ops; i++) {
         const struct op *const op = &program->op[i];
         if (op->kind == OP_BARRIER ? !program->is_free : op->thread != thread)
             continue;
         fputs("    ", file);
-        if (!program->is_free && program->threads > 1)
+        if (program->is_free && op->kind == OP_BARRIER) {
+            fputs("}\n    ", file);
+            print_operation(op, file);
+            fprintf(file, "\n    for (unsigned lap = 0; lap < %u; lap++) {\n", program->laps);
+            continue;
+        }
+        if (program->is_free)
+            fputs(program_makes(op) ? "    if (lap == 0) " : "    ", file);
+        else if (program->threads > 1)
             fprintf(file, "begin(p, %u); ", i);
         print_operation(op, file);
         if (!program->is_free && program->threads > 1)
             fprintf(file, " end(p, %u);", i);
         fputc('\n', file);
     }
+    if (program->is_free)
+        fputs("    }\n", file);
     if (program->threads == 1)
         fputs("    player_empty(p);\n    finish(p);\n    player_close(p);\n", file);
     else if (program->is_free)

@@ -27,6 +27,7 @@ struct maker {
     uint64_t chance;
     uint32_t weights[OP_KINDS], sum;
     uint32_t born;
+    bool is_hot;
     bool is_calm; /* no immortals: nothing is left at the end, and nobody needs to own what he makes immortal */
 };
 
@@ -53,6 +54,15 @@ is_allowed(const struct program *program, unsigned kind)
     return !program->is_timeless || (kind != OP_FREEZE && kind != OP_UNFREEZE);
 }
 
+/* Freely, half of the programs fight for one root. */
+static const uint8_t hot_kinds[] = {OP_NEW, OP_COPY, OP_ROOT_LOAD, OP_ROOT_STORE, OP_ROOT_EXCHANGE, OP_DROP};
+
+static bool
+is_hot(unsigned kind)
+{
+    return memchr(hot_kinds, (int)kind, sizeof hot_kinds) != NULL;
+}
+
 static void
 weigh(struct maker *maker)
 {
@@ -64,6 +74,8 @@ weigh(struct maker *maker)
         case 1: weight *= 3; break;
         default: break;
         }
+        if (maker->is_hot)
+            weight = is_hot(kind) ? 10 : 0;
         maker->weights[kind] = is_allowed(maker->program, kind) ? weight : 0;
         maker->sum += maker->weights[kind];
     }
@@ -96,6 +108,12 @@ static bool
 makes_object(unsigned kind)
 {
     return kind == OP_NEW || kind == OP_WEAK || kind == OP_MAP;
+}
+
+bool
+program_makes(const struct op *op)
+{
+    return makes_object(op->kind);
 }
 
 static bool
@@ -131,6 +149,10 @@ add_any(struct maker *maker)
     struct op *op = add(maker, kind, thread);
     if (makes_object(kind))
         op->id = (uint8_t)maker->born++;
+    if (maker->is_hot && (kind == OP_ROOT_STORE || kind == OP_ROOT_EXCHANGE))
+        op->a = 0;
+    if (maker->is_hot && kind == OP_ROOT_LOAD)
+        op->b = 0;
     if (kind == OP_NEW)
         fill_new(maker, op);
     if (kind == OP_RESCUE)
@@ -152,11 +174,13 @@ choose_options(struct maker *maker, const struct wish *wish)
     struct program *program = maker->program;
     program->threads = wish->threads ? wish->threads : choose(maker, threads, 4);
     program->is_free = program->threads > 1 && !wish->is_timeless && one_in(maker, 2);
+    program->laps = (uint8_t)(program->is_free && !one_in(maker, 3) ? 2 + program_below(&maker->chance, 30) : 1);
     program->is_quiet = !program->is_free && one_in(maker, 6);
     program->is_timeless = wish->is_timeless;
     program->stress = choose(maker, stresses, 8);
     program->slice = (uint8_t)(one_in(maker, 4) ? 1 + program_below(&maker->chance, 3) : 0);
     program->trigger = (uint8_t)(one_in(maker, 3) ? 1 + program_below(&maker->chance, 8) : 0);
+    maker->is_hot = program->is_free && one_in(maker, 2);
     program->is_tiny = one_in(maker, 2);
     program->verifies = one_in(maker, 2);
     maker->is_calm = wish->is_timeless || !one_in(maker, 4);

@@ -33,7 +33,7 @@ enum { THREADS_MOST = 4, OPS_MOST = 1024 };
     OP(SET, set, 3, 10)            /* slot c of a = b, private */                                  \
     OP(GIVE, give, 4, 3)           /* slot c of a takes what b holds; d: keeps nothing back */     \
     OP(CLEAR, clear, 2, 3)         /* slot b of a */                                               \
-    OP(ASSIGN, assign, 3, 3)       /* slot c of a = slot b of a, borrowed; perhaps the same */     \
+    OP(ASSIGN, assign, 3, 8)       /* slot c of a = slot b of a, borrowed; perhaps the same */     \
     OP(PEEK, peek, 2, 2)           /* slot b of a, borrowed */                                     \
     OP(LOAD, load, 3, 4)           /* as get, set, give, for slots that several threads write */   \
     OP(STORE, store, 3, 8)                                                                         \
@@ -78,6 +78,7 @@ struct program {
     uint64_t seed;
     uint8_t threads;
     bool is_free;      /* threads run as they like; else by turns */
+    uint8_t laps;      /* freely: how often each does its part between two barriers; objects are made in the first */
     bool is_quiet;     /* no ledger, no callbacks of the dead: the short ways of freeing */
     bool is_timeless;  /* the same under every pair: nothing in it depends on when a collection runs */
     uint8_t stress;    /* collect every so many allocations; 0: off */
@@ -97,6 +98,9 @@ struct wish { /* what the caller of the generator asks for */
     uint8_t threads;  /* 0: by chance, 1, 2 or 4 */
     bool is_timeless;
 };
+
+/* Whether the operation makes object op.id. */
+bool program_makes(const struct op *op);
 
 /* Fills the program but for heap, collector and plant. The same for the same seed and wish. */
 void program_generate(struct program *program, uint64_t seed, const struct wish *wish);

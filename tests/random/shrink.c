@@ -181,6 +181,7 @@ static void
 shrink_options(struct shrinker *shrinker)
 {
     try_byte(shrinker, offsetof(struct program, stress), 0);
+    try_byte(shrinker, offsetof(struct program, laps), 1);
     try_byte(shrinker, offsetof(struct program, slice), 0);
     try_byte(shrinker, offsetof(struct program, trigger), 0);
     try_byte(shrinker, offsetof(struct program, is_tiny), 0);
