@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # tests/coverage.sh [--again] - which lines and branches of runtime/ and collectors/ the tests execute.
 #
-# Builds what it runs in build/coverage, runs it, and prints: each file, the worst first; the branches marked as never
-# taken (ORR_NEVER in runtime/assert.h), place by place; the totals, beside their bars. What each line and branch was
-# is shown by build/coverage/html/index.html. --again: no build and no tests, the report of what was counted before.
+# Builds what it runs in build/coverage, runs it, and prints: each file, the fewest branches taken first; the branches
+# marked as never taken (ORR_NEVER in runtime/assert.h), place by place; the totals, beside their bars. What each line
+# and branch was is shown by build/coverage/html/index.html. --again: no build and no tests, the report of what was
+# counted before.
 #
 # Counted are the lines and branches that were compiled, headers included, each once however often it was. Not counted:
 # the branches of lines that assert (orr_require, orr_assert, orr_unreachable), since a passing test takes one side of
@@ -54,7 +55,7 @@ report() {
     awk -F, 'FNR > 1 && $2 {
             printf "%-34s lines %5d, missed %4d %6.1f %%   branches %5d, missed %4d %6.1f %%\n", $1, $2, $2 - $3,
                 100 * $3 / $2, $5, $5 - $6, $5 ? 100 * $6 / $5 : 100
-        }' "$build/coverage.csv" | LC_ALL=C sort -t% -k2.2 | LC_ALL=C sort -s -k12,12n
+        }' "$build/coverage.csv" | LC_ALL=C sort -k12,12n -k1,1
     echo
     echo "Branches that no correct program takes:"
     grep -rn 'ORR_NEVER(' runtime collectors --include='*.[ch]' | grep -v '^runtime/assert.h:' |
