@@ -216,6 +216,28 @@ Test(biased, a_survivor_of_a_merge_is_a_candidate)
     close_heap(0);
 }
 
+Test(biased, whether_a_reference_is_the_only_one_is_known_before_a_merge_and_after)
+{
+    open_heap("none");
+    make(1);
+    cr_assert(orr_is_unique(me, object));
+    elsewhere(other_retains);
+    cr_assert(!orr_is_unique(me, object), "held by another too");
+    orr_release(me, object);
+    expect_header(0, 0, ORR_SHARED_MERGED, 1);
+    cr_assert(orr_is_unique(me, object), "what is left is the other's, which is ours by now");
+    elsewhere(other_retains);
+    cr_assert(!orr_is_unique(me, object));
+    elsewhere(other_releases);
+    cr_assert(orr_is_unique(me, object));
+    struct orr_object *weak = orr_weak_new(me, object, NULL, NULL, NULL);
+    cr_assert(weak);
+    cr_assert(!orr_is_unique(me, object), "a weak reference may make another at any time");
+    orr_release(me, weak);
+    orr_release(me, object);
+    close_heap(0);
+}
+
 /* --- the queue --------------------------------------------------------------------------------------- */
 
 Test(biased, a_foreign_release_that_has_nothing_to_take_away_queues_and_the_owners_poll_merges)

@@ -58,6 +58,19 @@ Test(ledger, serials_are_given_in_the_order_of_birth)
     orr_ledger_destroy(ledger);
 }
 
+Test(ledger, where_an_object_was_made_is_known_while_it_lives)
+{
+    struct orr_ledger *const ledger = ledger_with(2);
+    const void *const place = &place;
+    orr_ledger_born_at(ledger, &objects[2], place);
+    cr_assert_eq(orr_ledger_site(ledger, &objects[2]), place);
+    cr_assert_null(orr_ledger_site(ledger, &objects[1]), "nobody said");
+    cr_assert_null(orr_ledger_site(ledger, &objects[3]), "it was never born");
+    orr_ledger_died(ledger, &objects[2]);
+    cr_assert_null(orr_ledger_site(ledger, &objects[2]));
+    orr_ledger_destroy(ledger);
+}
+
 Test(ledger, the_living_are_found_whatever_died_between_them)
 {
     /* Deaths in a pseudo-random order close gaps in every constellation of the table. */

@@ -49,6 +49,8 @@ expect_whole(struct side *side)
     for (int i = 0; i < REFERENTS; i++) {
         ORR_OWN(side->thread, object, orr_weak_get(side->thread, side->weaks[i]));
         cr_assert_eq(object.ref, side->objects[i]);
+        ORR_OWN(side->thread, same, orr_weak_get_any(side->thread, side->weaks[i]));
+        cr_assert_eq(same.ref, object.ref);
         ORR_OWN(side->thread, value, orr_weak_keys_get(side->thread, side->map, side->objects[i]));
         cr_assert_eq(value.ref, side->weaks[i]);
     }
@@ -81,6 +83,7 @@ Test(weak_heaps, what_was_cleared_goes_with_its_heap_too)
         for (int j = 0; j < REFERENTS; j++) {
             orr_release(sides[i].thread, sides[i].objects[j]);
             cr_assert_null(orr_weak_get(sides[i].thread, sides[i].weaks[j]));
+            cr_assert_null(orr_weak_get_any(sides[i].thread, sides[i].weaks[j]));
         }
     }
     abandon_side(&sides[0]);
