@@ -27,7 +27,7 @@ lane_two() {
   share biased 15
   share plain 10
   share biased_rooted 20
-  share tracing_rooted 40
+  share tracing_rooted 40 --seed $((seed + 1))
 }
 
 lane_one &
