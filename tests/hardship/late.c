@@ -55,7 +55,8 @@ spin(void *blocks)
     if (blocks)
         orr_block_enter(thread);
     const uint64_t start_ns = hardship_now_ns();
-    while (blocks || !listens ? hardship_now_ns() - start_ns < SPIN_NS : orr_load_relaxed(&tellings) < 2)
+    const uint64_t spin_ns = blocks ? SPIN_NS : 5 * (uint64_t)SPIN_NS;
+    while (blocks || !listens ? hardship_now_ns() - start_ns < spin_ns : orr_load_relaxed(&tellings) < 2)
         stress_check(hardship_now_ns() - start_ns < SPIN_MOST_S * UINT64_C(1000000000), "nobody is told");
     if (blocks)
         orr_block_leave(thread);

@@ -12,7 +12,7 @@ for program in "$build"/tests/stress/stress_* "$build"/tests/hardship/hardship_{
         continue
     fi
     case $program in
-    *finalizers* | *weak*) long=$(awk -v s="$seconds" 'BEGIN { print 10 * s }') ;;
+    *finalizers* | *weak* | *collect*) long=$(awk -v s="$seconds" 'BEGIN { print 10 * s }') ;;
     *) long=$seconds ;;
     esac
     timeout $((60 + ${long%.*})) taskset -c "$processor" "$program" --seconds "$long" >"$log" 2>&1
