@@ -125,6 +125,7 @@ struct fibre {
     uint64_t until_ns;      /* parked */
     uintptr_t pending;      /* address of the access it stands before */
     bool pending_writes;
+    bool is_fresh;   /* has come to no point yet */
     bool is_service; /* started by the runtime: a schedule may end without it */
     uint32_t accesses; /* so far: the time of decisions in replay strings */
     void *(*start)(void *);

@@ -295,6 +295,11 @@ point(uintptr_t address, bool writes)
     machine.clock_ns += 100;
     fibre->pending = address;
     fibre->pending_writes = writes;
+    if (fibre->is_fresh) { /* nothing has happened since the decision that let it begin */
+        fibre->is_fresh = false;
+        if (!machine.all_points)
+            return;
+    }
     choose();
 }
 
@@ -353,6 +358,7 @@ point_begin(unsigned i)
     fibre->state = FIBRE_READY;
     fibre->accesses = 0;
     fibre->pending = 0;
+    fibre->is_fresh = true;
     fibre_prepare(i, fibre_main);
     machine.ready |= 1u << i;
     if (EXPLORE_IS_FULL && machine.self != OUTSIDE)
