@@ -246,8 +246,10 @@ note_roots(struct finding *finding)
 {
     struct orr_heap *heap = finding->census->look->thread->heap;
     finding->hold = ORR_HOLD_ROOT;
+    orr_mutex_lock(&heap->roots_lock); /* who is not attached does not stand still */
     for (struct orr_root *root = heap->roots; root; root = root->next)
         note_hold(&root->slot, finding);
+    orr_mutex_unlock(&heap->roots_lock);
     finding->hold = ORR_HOLD_LOCAL;
     for (struct orr_thread *thread = heap->threads; thread; thread = thread->next)
         for (struct orr_own *local = thread->locals; local; local = local->previous)

@@ -232,8 +232,10 @@ void
 orr_roots_visit(struct orr_heap *heap, orr_visit_slot *visit, void *argument)
 {
     orr_assert(orr_world_is_stopped(heap));
+    orr_mutex_lock(&heap->roots_lock); /* who is not attached does not stand still */
     for (struct orr_root *root = heap->roots; root; root = root->next)
         visit(&root->slot, argument);
+    orr_mutex_unlock(&heap->roots_lock);
     for (struct orr_thread *thread = heap->threads; thread; thread = thread->next) {
         for (struct orr_own *own = thread->locals; own; own = own->previous)
             if (own->ref)

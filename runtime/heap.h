@@ -207,7 +207,8 @@ enum orr_status orr_heap_create(const struct orr_heap_options *options, struct o
 /* Frees the heap and whatever still lives in it, without destroying the objects one by one. */
 void orr_heap_destroy(struct orr_heap *heap);
 
-/* Registers a root (its slot starts null) and takes it away again (its slot must be null by then). */
+/* Registers a root (its slot starts null) and takes it away again (its slot must be null by then). Any thread,
+ * attached or not. */
 void orr_root_add(struct orr_heap *heap, struct orr_root *root);
 void orr_root_remove(struct orr_heap *heap, struct orr_root *root);
 
