@@ -141,6 +141,11 @@ struct choice {
     uint8_t kind, fibre, which;
 };
 
+/* Of a depth-first search. */
+struct decision {
+    uint8_t chosen, count, free, used; /* options below `free` cost nothing */
+};
+
 struct machine {
     unsigned self;
     uint32_t ready;    /* bit per fibre */
@@ -156,6 +161,9 @@ struct machine {
     bool learned;    /* a location became a point in this search */
     bool races;
     enum memory_mode mode;
+    /* The decisions that a depth-first search repeats, where nobody looks on. */
+    struct decision *plan;
+    unsigned planned, depth;
     unsigned fibres; /* now: of the scenario, and services */
     uint32_t steps;
     uint64_t clock_ns;

@@ -162,7 +162,8 @@ before(const void *word, const void *place)
     machine.fibre[machine.self].accesses++;
     if (!world_has(address))
         return;
-    touch_slow(address, 4, true);
+    if (!(FLAGS[address] & FLAG_POINT) && !(TOUCHED[address] & 0x10u << machine.self))
+        touch_slow(address, 4, true);
     if (FLAGS[address] & FLAG_DEAD) {
         char text[64];
         world_describe(address, text, sizeof text);

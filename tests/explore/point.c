@@ -257,16 +257,29 @@ choose_widely(void)
     }
 }
 
-/* The k-th of the eligible fibres in the circle that begins behind self. */
+/* The k-th of the eligible fibres in the circle that begins behind self, which is none of them. */
 static inline unsigned
 kth_other(uint32_t eligible, unsigned self, unsigned k)
 {
-    for (unsigned i = 1;; i++) {
-        unsigned other = (self + i) % (FIBRES + 1);
-        if (other < FIBRES && (eligible >> other & 1) && k-- == 0)
-            return other;
-    }
+    unsigned first = self + 1; /* of the FIBRES + 1 places, the last being outside */
+    uint32_t circle = eligible >> first | eligible << (FIBRES + 1 - first);
+    for (circle &= (1u << (FIBRES + 1)) - 1; k > 0; k--)
+        circle &= circle - 1;
+    unsigned place = (unsigned)__builtin_ctz(circle) + first;
+    return place > FIBRES ? place - (FIBRES + 1) : place;
 }
+
+/* decide, where a depth-first search repeats what it did. */
+static inline unsigned
+decide_quickly(unsigned count, bool stays)
+{
+    if (__builtin_expect(machine.plan && machine.depth < machine.planned, 1) &&
+        __builtin_expect(machine.plan[machine.depth].count == count, 1))
+        return machine.plan[machine.depth++].chosen;
+    return decide(count, stays, NULL);
+}
+
+static const uint8_t bits_of[1 << FIBRES] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
 
 static inline void
 choose(void)
@@ -279,8 +292,8 @@ choose(void)
         return;
     }
     bool stays = self != OUTSIDE && (eligible >> self & 1);
-    unsigned count = (unsigned)__builtin_popcount(eligible);
-    unsigned chosen = count > 1 ? decide(count, stays, NULL) : 0;
+    unsigned count = bits_of[eligible];
+    unsigned chosen = count > 1 ? decide_quickly(count, stays) : 0;
     if (stays && chosen == 0)
         return;
     go_to(kth_other(eligible & ~(self == OUTSIDE ? 0 : 1u << self), self, chosen - stays));

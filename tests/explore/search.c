@@ -27,10 +27,8 @@ static struct {
     uint64_t random;
 
     /* dfs */
-    struct decision {
-        uint8_t chosen, count, free, used; /* options below `free` cost nothing */
-    } stack[DEPTH_MAX];
-    unsigned planned, depth, bound;
+    struct decision stack[DEPTH_MAX];
+    unsigned bound;
 
     /* pct, pos */
     uint32_t priority[FIBRES];
@@ -88,12 +86,12 @@ count_free(unsigned count, bool stays, const struct choice *options)
 static inline unsigned
 decide_dfs(unsigned count, bool stays, const struct choice *options)
 {
-    struct decision *decision = &search.stack[search.depth];
-    if (__builtin_expect(search.depth++ >= search.planned, 0)) {
-        if (search.depth == DEPTH_MAX)
+    struct decision *decision = &search.stack[machine.depth];
+    if (__builtin_expect(machine.depth++ >= machine.planned, 0)) {
+        if (machine.depth == DEPTH_MAX)
             verdict("limit", "more than %d decisions", DEPTH_MAX);
         unsigned used = 0;
-        if (search.depth > 1) {
+        if (machine.depth > 1) {
             struct decision *before = decision - 1;
             used = before->used + (before->chosen >= before->free);
         }
@@ -101,9 +99,9 @@ decide_dfs(unsigned count, bool stays, const struct choice *options)
                                       .count = (uint8_t)count,
                                       .free = (uint8_t)count_free(count, stays, options),
                                       .used = (uint8_t)used};
-        search.planned = search.depth;
+        machine.planned = machine.depth;
     } else if (__builtin_expect(decision->count != count, 0) && !machine.learned)
-        verdict("nondeterminism", "decision %u has %u options, and had %u", search.depth - 1, count,
+        verdict("nondeterminism", "decision %u has %u options, and had %u", machine.depth - 1, count,
                 decision->count);
     else if (decision->chosen >= count)
         return 0;
@@ -113,13 +111,13 @@ decide_dfs(unsigned count, bool stays, const struct choice *options)
 static bool
 dfs_next(void)
 {
-    unsigned n = search.depth < search.planned ? search.depth : search.planned;
+    unsigned n = machine.depth < machine.planned ? machine.depth : machine.planned;
     for (; n > 0; n--) {
         struct decision *last = &search.stack[n - 1];
         unsigned next = last->chosen + 1u;
         if (next < last->count && last->used + (next >= last->free) <= search.bound) {
             last->chosen = (uint8_t)next;
-            search.planned = n;
+            machine.planned = n;
             return true;
         }
     }
@@ -301,7 +299,8 @@ static void
 begin_schedule(uint64_t seed)
 {
     search.random = scramble(seed);
-    search.depth = 0;
+    machine.depth = 0;
+    machine.plan = search.kind == STRATEGY_DFS ? search.stack : NULL;
     search.plan_next = 0;
     search.logged = 0;
     /* Plain choices among fibres come without options where nobody looks at them. */
@@ -357,11 +356,11 @@ fails_shortly(const char *kind, unsigned most)
     search.kind = STRATEGY_DFS;
     search.logs = machine.recording = true;
     for (search.bound = 0; search.bound <= 6 && !found && tries < most; search.bound++) {
-        search.planned = 0;
+        machine.planned = 0;
         machine.learned = false;
         do {
             if (machine.learned) {
-                search.planned = 0;
+                machine.planned = 0;
                 machine.learned = false;
             }
             if (!run_one(1, true) && strncmp(machine.verdict, kind, strlen(kind)) == 0)
@@ -495,13 +494,13 @@ search_depth(const struct budget *budget, struct outcome *outcome, bool counts)
     search.kind = STRATEGY_DFS;
     for (search.bound = 0; search.bound <= budget->bound; search.bound++) {
         uint64_t begun = outcome->schedules;
-        search.planned = 0;
+        machine.planned = 0;
         machine.learned = false;
         do {
             if (is_over(budget, outcome))
                 return;
             if (machine.learned) {
-                search.planned = 0;
+                machine.planned = 0;
                 machine.learned = false;
                 begun = outcome->schedules;
             }

@@ -338,13 +338,12 @@ world_revive(void *start, size_t bytes)
 bool
 world_is_shared(const void *memory, size_t bytes, unsigned fibre)
 {
-    uint8_t mine = (uint8_t)(0x11u << fibre);
-    uint64_t others = 0;
-    const uint8_t *touched = TOUCHED + (uintptr_t)memory;
+    uint64_t mine = 0x1111111111111111u << fibre, others = 0;
+    const uint64_t *touched = (const void *)(TOUCHED + (uintptr_t)memory); /* blocks are aligned to 16 */
     if (bytes > 512)
         bytes = 512;
-    for (size_t i = 0; i < bytes; i += 4)
-        others |= touched[i] & (uint8_t)~mine;
+    for (size_t i = 0; i < bytes / 8; i++)
+        others |= touched[i] & ~mine;
     return others != 0;
 }
 
