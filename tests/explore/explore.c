@@ -26,6 +26,7 @@ static struct options {
     enum strategy strategy;
     unsigned modes; /* bit per memory mode */
     bool races, lists, points;
+    double shared_seconds;
     struct budget budget;
 } options = {
     .strategy = STRATEGIES,
@@ -46,10 +47,10 @@ usage(FILE *out)
 {
     fprintf(out, "usage: explore [--scenario NAME] [--strategy dfs|random|pct|pos|all] [--bound N]\n"
                  "               [--mode sc|tso|pso|stale|all] [--race] [--schedules N] [--seconds S]\n"
-                 "               [--seed S] [--per-script N] [--expects WORD] [--hashes N] [--points]\n"
+                 "               [--share S] [--seed S] [--per-script N] [--expects WORD] [--hashes N] [--points]\n"
                "               [--replay STRING] [--list]\n"
                  "NAME may end with *; several are separated by commas. Schedules and seconds are per scenario and\n"
-                 "mode; 0 is no limit. --race looks for data races (in SC and with stale reads). --expects: each scenario\n"
+                 "mode; 0 is no limit; --share: seconds of all together. --race looks for data races (in SC and with stale reads). --expects: each scenario\n"
                  "must fail with a verdict of that word. --hashes: each of N seeds twice, with the same trace.\n"
                  "--points: which words are scheduling points.\n");
     return out == stderr ? 2 : 0;
@@ -332,10 +333,24 @@ sum_up(void)
     }
 }
 
+/* The seconds that all runs have together, for each. */
+static void
+share_seconds(void)
+{
+    unsigned runs = 0;
+    for (unsigned i = 0; explore_scenarios[i]; i++)
+        for (unsigned m = 0; m < MODES; m++)
+            runs += (options.modes >> m & 1) && matches(explore_scenarios[i]->name) &&
+                    !(explore_scenarios[i]->skips_modes >> m & 1);
+    if (options.shared_seconds > 0 && runs > 0)
+        options.budget.seconds = options.shared_seconds / runs;
+}
+
 static int
 run_all(void)
 {
     int worst = 0;
+    share_seconds();
     for (unsigned i = 0; explore_scenarios[i]; i++)
         for (unsigned m = 0; m < MODES; m++) {
             const struct explore_scenario *scenario = explore_scenarios[i];
@@ -389,7 +404,7 @@ parse(int count, char **arguments)
         {"race", no_argument, NULL, 'r'},            {"schedules", required_argument, NULL, 'n'},
         {"seconds", required_argument, NULL, 'c'},   {"seed", required_argument, NULL, 'e'},
         {"replay", required_argument, NULL, 'p'},    {"list", no_argument, NULL, 'l'},
-        {"expects", required_argument, NULL, 'x'},   {"points", no_argument, NULL, 'o'},          {"hashes", required_argument, NULL, 'h'},    {"per-script", required_argument, NULL, 'q'},
+        {"expects", required_argument, NULL, 'x'},   {"share", required_argument, NULL, 'a'},     {"points", no_argument, NULL, 'o'},          {"hashes", required_argument, NULL, 'h'},    {"per-script", required_argument, NULL, 'q'},
         {NULL, 0, NULL, 0},
     };
     int letter;
@@ -419,6 +434,7 @@ parse(int count, char **arguments)
         case 'e': options.budget.seed = strtoull(optarg, NULL, 10); break;
         case 'p': options.replay = optarg; break;
         case 'l': options.lists = true; break;
+        case 'a': options.shared_seconds = strtod(optarg, NULL); break;
         case 'x': options.expects = optarg; break;
         case 'o': options.points = true; break;
         case 'h': options.hashes = optarg; break;

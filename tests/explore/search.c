@@ -681,9 +681,13 @@ failure_parse(struct failure *failure, const char *text)
     return true;
 }
 
+/* What is a point is learned first: stores to points alone are delayed (memory.c). */
 bool
 failure_replay(struct failure *failure)
 {
+    search.kind = STRATEGY_RANDOM;
+    for (uint64_t seed = 0; seed < LEARN; seed++)
+        run_one(seed, false);
     machine.notes = calloc(NOTES_MAX, sizeof *machine.notes);
     machine.recording = true;
     bool fails = replay_fails(failure->events, failure->event_count, "");
