@@ -17,7 +17,8 @@ tree=$place/tree
 
 # name; preset; ctest's choice; the targets that need to be built; seconds; whether continuous integration runs it
 tiers=(
-    "explore;dev;-L ^explore$;^explore;240;ci"
+    # the planted bugs of its own room are left out: two bugs at once prove nothing
+    "explore;dev;-L ^explore$ -E finds_|litmus|same_trace;^explore(_full)?$;240;ci"
     "random;dev;-L ^random$;^random_;240;ci"
     "unit;dev;-L ^unit$ -E unit/(heap_kinds?|fork.*|child)$;^unit_;300;ci"
     "failing;dev;-L ^failing$;^failing_;240;ci"
