@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# nightly.sh [BUILD] - every scenario on every pair of strategy, collector and heap kind, with every request for memory
-# refused once and from then on. BUILD (build/failing) is configured and built like the dev preset.
+# tests/failing/nightly.sh [BUILD] - every scenario on every pair of strategy, collector and heap kind, with every
+# request for memory refused once and from then on. BUILD is of preset dev (preset: build/dev, configured if need be;
+# what is run is built).
 #
-# Leaves its figures in the file that ORR_FIGURES names (tests/nightly.sh), and each program's report beside it in
-# BUILD. Exit status: 0 nothing was complained of and no call for memory was left out.
+# Leaves its figures in the file that ORR_FIGURES names, and each program's report beside it in BUILD. Exit status: 0
+# nothing was complained of and no call for memory was left out; 1 not so; 2 usage, or it does not build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=${1:-build/failing}
+build=${1:-build/dev}
 work=$build/tests/failing
-
-cmake -S . -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 \
-    -DCMAKE_BUILD_TYPE=Debug -DORR_CHECKED=ON >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 2; }
-cmake --build "$build" --target failing_all >"$build.log" 2>&1 || { tail -50 "$build.log" >&2; exit 2; }
+if [ $# -gt 1 ]; then
+    echo "usage: tests/failing/nightly.sh [BUILD]" >&2
+    exit 2
+fi
+{ [ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build"; } >&2 || exit 2
+cmake --build "$build" --target failing_all >&2 || exit 2
 
 # Two at a time: a point waits more than it works.
 mapfile -t programs < <(find "$work" -maxdepth 1 -type f -name 'failing_*' -executable | sort)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # tests/hardship/nightly.sh [BUILD] - the long forms of this room, in a build of preset dev (preset: build/dev, which is
-# configured and built if need be): a million attachments and more from each number of threads, storms of a minute, all
-# stress programs on one processor for longer. About fifteen minutes on two cores. Goes on after a failure; exit
-# status: 0 all passed; 1 not so. Figures go to the file that ORR_FIGURES names.
+# configured if need be; what is run is built): a million attachments and more from each number of threads, storms of a
+# minute, all stress programs on one processor for longer. Goes on after a failure. Figures go to the file that
+# ORR_FIGURES names. Exit status: 0 all passed; 1 not so, or it does not build.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:-build/dev} failures=0
-[ -f "$build/CMakeCache.txt" ] || cmake --preset dev >&2 || exit 1
+[ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build" >&2 || exit 1
 cmake --build "$build" --target liborrery >&2 || exit 1
 mapfile -t targets < <(ninja -C "$build" -t targets all |
     sed -n 's/^\(\(hardship\|stress\)_[a-z0-9_]*\): phony$/\1/p' | sort -u)

@@ -15,7 +15,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 runs=0 reports=0 failures=0 left=0 number=$(($(date +%s) / 86400))
 
-[ -f "$build/CMakeCache.txt" ] || cmake --preset tsan >&2 || exit 1
+[ -f "$build/CMakeCache.txt" ] || cmake --preset tsan -B "$build" >&2 || exit 1
 cmake --build "$build" --target liborrery >&2 || exit 1
 mapfile -t variants < <(ninja -C "$build" -t targets all 2>/dev/null |
     sed -n 's|^tests/stress/stress_races_\([a-z0-9_]*\): C_EXECUTABLE.*|\1|p' | sort)
