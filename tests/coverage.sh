@@ -44,7 +44,8 @@ run_programs() {
 
 # count options...: gcovr over all that was counted.
 count() {
-    gcovr --root . --filter runtime/ --filter collectors/ --object-directory "$build" -j "$(nproc)" "$@" "$build"
+    gcovr --root . --gcov-executable gcov-12 --filter runtime/ --filter collectors/ --object-directory "$build" \
+        -j "$(nproc)" "$@" "$build"
 }
 
 report() {

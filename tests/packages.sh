@@ -5,7 +5,7 @@
 orr_packages() {
     local wanted=(gcc-12 g++-12 clang-14 libclang-rt-14-dev lld-14 cmake ninja-build ccache pkg-config
         libjemalloc-dev libmimalloc-dev libcriterion-dev libbenchmark-dev libjansson-dev
-        zlib1g-dev valgrind gcovr faketime spin)
+        zlib1g-dev valgrind gcovr faketime spin patch)
     local missing=() package sudo=()
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         echo "orrery: this system has no apt-get; install the equivalents of: ${wanted[*]}" >&2
