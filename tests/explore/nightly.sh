@@ -1,41 +1,58 @@
-#!/bin/sh
-# nightly.sh BUILD [SECONDS] - the long form: every scenario in every memory mode, and with races; every written
-# scenario of three fibres through bound 4; at least 100 million schedules, going on with new seeds until then.
-# BUILD is the build directory of the preset dev. SECONDS (of processor time, per scenario and mode; default 60) bound
-# what is not exhausted. Appends its figures to the file that ORR_FIGURES names. Status 0: nothing was found.
-set -u
-build=${1:?usage: nightly.sh BUILD [SECONDS]}
-seconds=${2:-60}
-explore=$build/tests/explore/explore
-goal=100000000
-figures=$(mktemp)
-status=0
-trap 'rm -f "$figures"' EXIT
-
-run() {
-    ORR_FIGURES=$figures "$@" || status=1
-}
-
-schedules() {
-    awk -F '\t' '$2 == "schedules" {n += $3} END {printf "%d", n}' "$figures"
-}
-
-run "$explore" --strategy dfs --bound 4 --schedules 0 --seconds $((seconds * 10))
-for mode in sc tso pso stale; do
-    run "$explore" --mode $mode --bound 3 --schedules 0 --seconds "$seconds"
-done
-run "$explore" --mode sc --race --schedules 0 --seconds "$seconds" --bound 3
-run "$explore" --mode stale --race --schedules 0 --seconds "$seconds" --bound 3
-seed=2
-while [ "$(schedules)" -lt $goal ] && [ $status -eq 0 ]; do
-    run "$explore" --strategy random --seed $seed --schedules 0 --seconds "$seconds"
-    run "$explore" --strategy pct --seed $seed --schedules 0 --seconds "$seconds"
-    run "$explore" --strategy pos --seed $seed --schedules 0 --seconds "$seconds"
-    seed=$((seed + 1))
-done
-"$(dirname "$0")/regressions.sh" "$explore" "$(dirname "$0")/regressions.txt" || status=1
-if [ -n "${ORR_FIGURES:-}" ]; then
-    cat "$figures" >> "$ORR_FIGURES"
+#!/usr/bin/env bash
+# tests/explore/nightly.sh [BUILD [MINUTES]] - the long form, two runs at a time: every scenario depth first through
+# bound 4; then, for what is left of MINUTES (preset: 36, the build counted in), every scenario in the other memory
+# modes, with races, and by each strategy of chance with the seed of the day. BUILD is of preset dev (preset: build/dev,
+# configured if need be; what is run is built). Figures go to the file that ORR_FIGURES names. Exit status: 0 nothing
+# was found; 1 a schedule failed, or a build did; 2 usage.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${1:-build/dev} minutes=${2:-36}
+if [ $# -gt 2 ] || [[ ! $minutes =~ ^[1-9][0-9]*$ ]]; then
+    echo "usage: tests/explore/nightly.sh [BUILD [MINUTES]]" >&2
+    exit 2
 fi
-echo "$(schedules) schedules"
-exit $status
+{ [ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build"; } >&2 || exit 1
+cmake --build "$build" --target explore explore_full >&2 || exit 1
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+now=$(date +%s)
+end=$((now - SECONDS + minutes * 60))
+export explore=$build/tests/explore/explore work
+export exhausted=$((now + (end - now) * 3 / 5)) # when the depth-first searches are over
+
+# Explores; its lines are printed when it has ended, so that those of two runs do not mix.
+run() {
+    local lines
+    lines=$(ORR_FIGURES=$work/figures "$explore" --schedules 0 "$@" 2>&1) || touch "$work/failed"
+    printf '%s\n' "$lines"
+}
+
+# One scenario, for ten minutes at the most; scripts have no end, and get one.
+exhaust() {
+    local most=600 left=$((exhausted - $(date +%s)))
+    [ "$2" = written ] || most=60
+    left=$((left > most ? most : left < 1 ? 1 : left))
+    run --scenario "$1" --strategy dfs --bound 4 --seconds "$left"
+}
+export -f run exhaust
+
+"$explore" --list | awk '{ print $1, $4 }' | xargs -P 2 -I{} bash -c 'exhaust {}'
+
+ways=("--mode tso" "--mode pso" "--mode stale" "--mode sc --race" "--mode stale --race"
+    "--strategy random" "--strategy pct" "--strategy pos")
+left=$((end - $(date +%s)))
+share=$(((left > 60 ? left : 60) * 2 / ${#ways[@]})) # two at a time
+printf '%s\n' "${ways[@]}" |
+    xargs -P 2 -I{} bash -c "run {} --bound 3 --seed $(date +%j) --share $share"
+
+tests/explore/regressions.sh "$explore" tests/explore/regressions.txt || touch "$work/failed"
+# Each run has told its own figures; those of all are their sums.
+awk -F '\t' -v OFS='\t' '
+    !($2 in sum) { order[++count] = $2 }
+    { sum[$2] += $3; bar[$2] = $5 }
+    END { for (i = 1; i <= count; i++) printf "explore\t%s\t%.0f\tsum\t%s\n", order[i], sum[order[i]], bar[order[i]] }
+    ' "$work/figures" >"$work/sums"
+cut -f 2,3,5 "$work/sums"
+cat "$work/sums" >>"${ORR_FIGURES:-/dev/null}"
+[ ! -e "$work/failed" ]

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# tests/fuzz/nightly.sh [SECONDS] - lets libFuzzer run every target for SECONDS (150), two at a time, from the
-# corpus and the regressions; all of it within 30 minutes. Prints a line per target. What is found is made as
+# tests/fuzz/nightly.sh [SECONDS] - lets libFuzzer run every target for SECONDS (100), two at a time, from the
+# corpus and the regressions. Prints a line per target. What is found is made as
 # small as it gets, kept under build/fuzz/found/TARGET, and the command that replays it is printed.
 # If ORR_FIGURES names a file, the figures of the tier `fuzz` are added to it.
 # Exit status: 0 nothing was found; 1 something was, or a target did not run; 2 usage.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
-seconds=${1:-150}
+seconds=${1:-100}
 case "$seconds" in
 '' | *[!0-9]* | 0*)
     echo "usage: tests/fuzz/nightly.sh [SECONDS per target]" >&2

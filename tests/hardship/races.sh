@@ -2,7 +2,7 @@
 # tests/hardship/races.sh [BUILD [SECONDS [SECONDS_IN_ALL]]] - the races that ThreadSanitizer looks for: every pair of a
 # strategy and a collector, with each doing of races.c, with 2, 4 and 8 threads, SECONDS each (preset: 4), in a build
 # with ORR_SANITIZE=thread (preset: build/tsan, configured if need be; its races programs are built). Heap kinds take
-# turns, another one each day. What there is too little time for in SECONDS_IN_ALL (preset: 1400) is not run, which is a
+# turns, another one each day. What there is too little time for in SECONDS_IN_ALL (preset: 1230) is not run, which is a
 # failure.
 #
 # One line per run on standard error; reports are printed whole. To the file that ORR_FIGURES names: how many runs,
@@ -10,7 +10,7 @@
 # 2 usage.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-build=${1:-build/tsan} seconds=${2:-4} most=${3:-1400}
+build=${1:-build/tsan} seconds=${2:-4} most=${3:-1230}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 runs=0 reports=0 failures=0 left=0 number=$(($(date +%s) / 86400))
