@@ -257,6 +257,19 @@ orr_rc_biased_retain_shared(struct orr_thread *thread, struct orr_object *object
                       orr_load_relaxed(&thread->counters.rc_shared) + 1);
 }
 
+enum { SATURATION_DEPTH = ORR_SHARED_CEILING / 2 }; /* more than there can be threads */
+
+/* One reference less. Who comes to the floor goes far below it: others may be about to take back what they have added
+ * (retain_saturated), and together they must not lift it to where it would count again. */
+static inline uint32_t
+one_less(uint32_t shared)
+{
+    uint32_t next = shared - ORR_SHARED_UNIT;
+    if (__builtin_expect(shared_count(next) <= -ORR_SHARED_CEILING, 0))
+        next -= (uint32_t)SATURATION_DEPTH * ORR_SHARED_UNIT;
+    return next;
+}
+
 enum outcome { LIVES, DIED, HANDED_OVER };
 
 /* Drops a reference through the shared word; claims a candidate in the same step. HANDED_OVER: the state
@@ -276,7 +289,7 @@ drop_shared(struct orr_thread *thread, struct orr_object *object)
         if (hands_over)
             next = (shared & ~(uint32_t)ORR_SHARED_STATE) | ORR_SHARED_QUEUED;
         else {
-            next = shared - ORR_SHARED_UNIT;
+            next = one_less(shared);
             bool dies = state == ORR_SHARED_MERGED && shared_count(next) == 0;
             claims = may_claim && (next & ORR_SHARED_UNCLAIMED) && !dies;
             if (claims)

@@ -217,6 +217,18 @@ judge_claims(struct verifier *verifier, const struct subject *subject)
                subject->claims_shared, shared);
 }
 
+/* There was no memory to queue it: who released it holds it in a local, and waits for its turn to stop the world
+ * (rc_biased.c). */
+static bool
+is_on_its_way(const struct orr_heap *heap, const struct orr_object *object)
+{
+    for (const struct orr_thread *thread = heap->threads; thread; thread = thread->next)
+        for (const struct orr_own *own = thread->locals; own; own = own->previous)
+            if (own->ref == object)
+                return true;
+    return false;
+}
+
 static void
 judge_owner(struct verifier *verifier, const struct orr_object *object)
 {
@@ -231,7 +243,7 @@ judge_owner(struct verifier *verifier, const struct orr_object *object)
     }
     uint32_t state = shared & ORR_SHARED_STATE;
     uint32_t local = orr_load_relaxed(&object->count) & ORR_COUNT_MASK;
-    if (state == ORR_SHARED_QUEUED)
+    if (state == ORR_SHARED_QUEUED && !is_on_its_way(verifier->heap, object))
         report(verifier, "owner", object, "it is in a merge queue after all were drained", state,
                ORR_SHARED_MERGED);
     else if ((state == ORR_SHARED_MERGED) != (owner == 0))
