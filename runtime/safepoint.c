@@ -286,20 +286,32 @@ park(struct orr_thread *thread)
 
 /* --- handshakes ------------------------------------------------------------------------------------ */
 
-/* Runs the present question for a thread, if nobody has yet. */
-static void
+/* Runs the present question for a thread. False: somebody has, or is doing it. */
+static bool
 answer(struct orr_thread *subject)
 {
     struct orr_world *world = &subject->heap->world;
     uint32_t unanswered = 1;
     /* sync:asked  acquire: the question; the cas lets one party answer */
     if (!orr_cas_acq_rel(&subject->handshake_pending, &unanswered, 2))
-        return;
+        return false;
     world->question(subject, world->question_argument);
     /* sync:answered  release: what the question did */
     orr_store_release(&subject->handshake_pending, 0);
     orr_add_acq_rel(&world->arrivals, 1);
     orr_wake_all(&world->arrivals);
+    return true;
+}
+
+/* Answers for one who is blocked. False: it is not, or it blocks within the question, which it goes on answering. */
+static bool
+answer_for(struct orr_thread *subject)
+{
+    if (!orr_thread_hold(subject))
+        return false;
+    bool answered = answer(subject);
+    orr_thread_unhold(subject);
+    return answered;
 }
 
 static void
@@ -311,13 +323,10 @@ wait_for_answer(struct orr_heap *heap, struct orr_thread *self, struct orr_threa
         uint32_t arrivals = orr_load_acquire(&world->arrivals); /* sync:answered  acquire */
         if (orr_load_acquire(&subject->handshake_pending) == 0) /* sync:answered  acquire */
             return;
-        if (orr_thread_hold(subject)) { /* it is blocked: answer for it */
-            answer(subject);
-            orr_thread_unhold(subject);
-        } else {
-            wait_a_little(world, &wait, arrivals);
-            tell_if_late(heap, &wait, subject, id_of(self), "to have an answer");
-        }
+        if (answer_for(subject))
+            return;
+        wait_a_little(world, &wait, arrivals);
+        tell_if_late(heap, &wait, subject, id_of(self), "to have an answer");
     }
 }
 

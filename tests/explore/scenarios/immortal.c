@@ -37,7 +37,7 @@ static void
 check(void)
 {
     explore_settle(heap);
-    explore_check(explore_deaths(object) == 0);
+    explore_check(explore_deaths(object) == 0 && orr_is_immortal(object));
     explore_use(object);
 }
 

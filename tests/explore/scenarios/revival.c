@@ -43,6 +43,9 @@ body(unsigned fibre)
     found = orr_exchange_slot(thread, NULL, slot, NULL); /* it has come back, and dies again here */
     if (found) {
         explore_use(found);
+        struct orr_object *again = orr_weak_get(thread, weak); /* it lives: so do its weak references */
+        explore_check(again == found);
+        orr_release(thread, again);
         orr_release(thread, found);
     }
 }
