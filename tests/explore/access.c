@@ -236,7 +236,7 @@ __tsan_atomic_thread_fence(int order)
     verdict("fence", "the project has none (runtime/atomics.h)");
 }
 
-/* --- plain accesses ------------------------------------------------------------------------------------- */
+/* --- plain accesses ------------------------------------------------------------------------------- */
 
 #ifdef EXPLORE_FULL
 

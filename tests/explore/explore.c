@@ -48,15 +48,15 @@ usage(FILE *out)
     fprintf(out, "usage: explore [--scenario NAME] [--strategy dfs|random|pct|pos|all] [--bound N]\n"
                  "               [--mode sc|tso|pso|stale|all] [--race] [--schedules N] [--seconds S]\n"
                  "               [--share S] [--seed S] [--per-script N] [--expects WORD] [--hashes N] [--points]\n"
-               "               [--replay STRING] [--list]\n"
+                 "               [--replay STRING] [--list]\n"
                  "NAME may end with *; several are separated by commas. Schedules and seconds are per scenario and\n"
-                 "mode; 0 is no limit; --share: seconds of all together. --race looks for data races (in SC and with stale reads). --expects: each scenario\n"
-                 "must fail with a verdict of that word. --hashes: each of N seeds twice, with the same trace.\n"
-                 "--points: which words are scheduling points.\n");
+                 "mode; 0 is no limit; --share: seconds of all together. --race looks for data races (in SC and with\n"
+                 "stale reads). --expects: each scenario must fail with a verdict of that word. --hashes: each of N\n"
+                 "seeds twice, with the same trace. --points: which words are scheduling points.\n");
     return out == stderr ? 2 : 0;
 }
 
-/* --- which ------------------------------------------------------------------------------------------------ */
+/* --- which ---------------------------------------------------------------------------------------- */
 
 static bool
 matches_one(const char *name, const char *pattern, size_t length)
@@ -95,7 +95,7 @@ list(void)
     }
 }
 
-/* --- one scenario in one mode ------------------------------------------------------------------------------- */
+/* --- one scenario in one mode --------------------------------------------------------------------- */
 
 static bool
 set_up(const struct explore_scenario *scenario, enum memory_mode mode)
@@ -229,7 +229,7 @@ in_a_child(int (*run)(const struct explore_scenario *, enum memory_mode),
     return 2;
 }
 
-/* --- replay, hashes ---------------------------------------------------------------------------------------------- */
+/* --- replay, hashes ------------------------------------------------------------------------------- */
 
 static const char *replay_rest; /* of the string: script and decisions */
 
@@ -305,7 +305,7 @@ replay(char **arguments)
     return 2;
 }
 
-/* --- all --------------------------------------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------------ */
 
 static void
 figure(const char *what, uint64_t number, const char *merge, const char *bar)
@@ -404,8 +404,9 @@ parse(int count, char **arguments)
         {"race", no_argument, NULL, 'r'},            {"schedules", required_argument, NULL, 'n'},
         {"seconds", required_argument, NULL, 'c'},   {"seed", required_argument, NULL, 'e'},
         {"replay", required_argument, NULL, 'p'},    {"list", no_argument, NULL, 'l'},
-        {"expects", required_argument, NULL, 'x'},   {"share", required_argument, NULL, 'a'},     {"points", no_argument, NULL, 'o'},          {"hashes", required_argument, NULL, 'h'},    {"per-script", required_argument, NULL, 'q'},
-        {NULL, 0, NULL, 0},
+        {"expects", required_argument, NULL, 'x'},   {"share", required_argument, NULL, 'a'},
+        {"points", no_argument, NULL, 'o'},          {"hashes", required_argument, NULL, 'h'},
+        {"per-script", required_argument, NULL, 'q'}, {NULL, 0, NULL, 0},
     };
     int letter;
     bool schedules_given = false;

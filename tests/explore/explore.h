@@ -78,7 +78,7 @@ struct explore_operation {
 
 struct explore_scenario {
     const char *name;   /* EXPLORE_NAME: the file's name and the variant, by the build */
-    const char *covers; /* ids of the fault catalogue that it looks for, "A1 B2"; or what it shows */
+    const char *covers; /* the kinds of faults that it looks for, in short; said by --list */
     unsigned fibres;    /* 1 to EXPLORE_FIBRES_MAX */
     void (*setup)(void);
     void (*body)(unsigned fibre);

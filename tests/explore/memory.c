@@ -1,9 +1,9 @@
 /* memory.c - stores that others do not see yet: TSO and PSO.
  *
  * Under TSO each fibre has a queue of stores; the oldest becomes visible at any later time, as a decision. A
- * read-modify-write, a seq_cst store, a lock and a park wait until the own queue is empty. Under PSO stores to different
- * words overtake one another, but nothing of before overtakes a release store: it waits until it is the oldest. The
- * fibre itself reads its own stores. Words that no other fibre uses are written at once: nobody can tell.
+ * read-modify-write, a seq_cst store, a lock and a park wait until the own queue is empty. Under PSO stores to
+ * different words overtake one another, but nothing of before overtakes a release store: it waits until it is the
+ * oldest. The fibre itself reads its own stores. Words that no other fibre uses are written at once: nobody can tell.
  *
  * Plain accesses are not delayed; where they meet the fibre's own store, that becomes visible first. Who sees the
  * difference has a race, and those are found in the other modes.

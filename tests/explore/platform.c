@@ -19,7 +19,7 @@ enum {
     PAGES_MOST = 256 << 10 /* of a reservation: no small world fills more; beyond it, all is dead */
 };
 
-/* --- memory ------------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------- */
 
 /* How many more operations succeed before the injected failure; 0: off. */
 _Atomic(uint64_t) orr_allocations_left;
@@ -144,7 +144,7 @@ orr_pages_prefer_huge(void *start, size_t bytes)
     (void)bytes;
 }
 
-/* --- locks ---------------------------------------------------------------------------------------------- */
+/* --- locks ---------------------------------------------------------------------------------------- */
 
 static uint32_t *
 holder_of(struct orr_mutex *mutex)
@@ -248,7 +248,7 @@ orr_mutex_unlock(struct orr_mutex *mutex)
             point_wake(i);
 }
 
-/* --- parking, yielding ------------------------------------------------------------------------------------ */
+/* --- parking, yielding ---------------------------------------------------------------------------- */
 
 void
 orr_park(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns)
@@ -306,7 +306,7 @@ explore_self(void)
     return machine.self;
 }
 
-/* --- threads ---------------------------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------------------- */
 
 /* In setup: a fibre of each schedule, which may end without it. In a body: from now on in this schedule. */
 bool
@@ -364,7 +364,7 @@ orr_pin_to_processor(unsigned processor)
     (void)processor;
 }
 
-/* --- time ------------------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------------- */
 
 uint64_t
 orr_clock_ns(void)
@@ -389,7 +389,7 @@ orr_sleep_ns(uint64_t ns)
     point_wait(FIBRE_PARKED, &nobody);
 }
 
-/* --- the range of a heap, space.h --------------------------------------------------------------------------- */
+/* --- the range of a heap, space.h ----------------------------------------------------------------- */
 
 enum { SPACE_BYTES = 6 << 20 }; /* two chunks of heap_blocks.c and some */
 

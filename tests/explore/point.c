@@ -26,7 +26,7 @@ enum { COMPARE_EVERY = 1024, COMPARE_FIRST = 300 };
 struct machine machine;
 const char *const mode_names[MODES] = {"sc", "tso", "pso", "stale"};
 
-/* --- verdicts ----------------------------------------------------------------------------------------- */
+/* --- verdicts ------------------------------------------------------------------------------------- */
 
 static _Noreturn void
 give_up(void)
@@ -96,7 +96,7 @@ deadlock(void)
     verdict("deadlock", "%s", text);
 }
 
-/* --- notes -------------------------------------------------------------------------------------------- */
+/* --- notes ---------------------------------------------------------------------------------------- */
 
 static uint64_t
 mix(uint64_t hash, uint64_t value)
@@ -125,7 +125,7 @@ note(enum kind kind, uintptr_t address, unsigned size, uint64_t value, int order
     };
 }
 
-/* --- what is a point ------------------------------------------------------------------------------------ */
+/* --- what is a point ------------------------------------------------------------------------------ */
 
 void
 touch_slow(uintptr_t address, unsigned size, bool writes)
@@ -147,7 +147,7 @@ touch_slow(uintptr_t address, unsigned size, bool writes)
     machine.learned = true;
 }
 
-/* --- decisions ------------------------------------------------------------------------------------------ */
+/* --- decisions ------------------------------------------------------------------------------------ */
 
 static unsigned
 add_runnable(struct choice *options, uint32_t eligible)
@@ -334,7 +334,7 @@ point_yield(void)
     machine.yielded &= ~(1u << machine.self);
 }
 
-/* --- a schedule ----------------------------------------------------------------------------------------- */
+/* --- a schedule ----------------------------------------------------------------------------------- */
 
 static void
 fibre_main(void)

@@ -71,7 +71,7 @@ word_of(uintptr_t address)
     return word;
 }
 
-/* --- clocks ---------------------------------------------------------------------------------------------- */
+/* --- clocks --------------------------------------------------------------------------------------- */
 
 static void
 join(struct clock *clock, const struct clock *other)
@@ -142,7 +142,7 @@ race_release(const void *lock)
     grow(machine.self);
 }
 
-/* --- races ------------------------------------------------------------------------------------------------- */
+/* --- races ---------------------------------------------------------------------------------------- */
 
 static int
 unseen(const struct clock *touched)
@@ -229,7 +229,7 @@ race_atomic(uintptr_t address, unsigned size, bool reads, bool writes, int order
         grow(machine.self);
 }
 
-/* --- stale reads --------------------------------------------------------------------------------------------- */
+/* --- stale reads ---------------------------------------------------------------------------------- */
 
 /* The place with exactly these bytes; others that meet it keep nothing but their last store. */
 static struct place *

@@ -42,7 +42,7 @@ static struct {
     bool logs;
 } search;
 
-/* --- chance -------------------------------------------------------------------------------------------- */
+/* --- chance --------------------------------------------------------------------------------------- */
 
 static inline uint64_t
 next_random(void)
@@ -68,7 +68,7 @@ scramble(uint64_t seed)
     return (x ^ x >> 31) | 1;
 }
 
-/* --- depth first ------------------------------------------------------------------------------------------ */
+/* --- depth first ---------------------------------------------------------------------------------- */
 
 static unsigned
 count_free(unsigned count, bool stays, const struct choice *options)
@@ -124,7 +124,7 @@ dfs_next(void)
     return false;
 }
 
-/* --- priorities -------------------------------------------------------------------------------------------- */
+/* --- priorities ----------------------------------------------------------------------------------- */
 
 static void
 begin_priorities(void)
@@ -193,7 +193,7 @@ decide_pos(unsigned count, const struct choice *options)
     return found;
 }
 
-/* --- replay --------------------------------------------------------------------------------------------- */
+/* --- replay --------------------------------------------------------------------------------------- */
 
 static unsigned
 decide_replay(unsigned count, const struct choice *options)
@@ -226,7 +226,7 @@ log_event(const struct choice *option)
                                                  .option = *option};
 }
 
-/* --- a decision ---------------------------------------------------------------------------------------------- */
+/* --- a decision ----------------------------------------------------------------------------------- */
 
 unsigned
 decide(unsigned count, bool stays, const struct choice *options)
@@ -256,7 +256,7 @@ decide(unsigned count, bool stays, const struct choice *options)
     return chosen;
 }
 
-/* --- scripts ---------------------------------------------------------------------------------------------------- */
+/* --- scripts -------------------------------------------------------------------------------------- */
 
 static void
 draw_script(uint64_t seed)
@@ -293,7 +293,7 @@ explore_script(unsigned fibre)
     }
 }
 
-/* --- one schedule -------------------------------------------------------------------------------------------------- */
+/* --- one schedule --------------------------------------------------------------------------------- */
 
 static void
 begin_schedule(uint64_t seed)
@@ -335,7 +335,7 @@ replay_fails(const struct event *plan, unsigned count, const char *kind)
     return !passed && strncmp(machine.verdict, kind, strlen(kind)) == 0;
 }
 
-/* --- making a failure small ------------------------------------------------------------------------------------------ */
+/* --- making a failure small ----------------------------------------------------------------------- */
 
 static void
 kind_of_verdict(char *kind, size_t room)
@@ -439,7 +439,7 @@ explain(struct failure *failure, uint64_t seed)
     snprintf(failure->verdict, sizeof failure->verdict, "%s", machine.verdict);
 }
 
-/* --- searching ---------------------------------------------------------------------------------------------------------- */
+/* --- searching ------------------------------------------------------------------------------------ */
 
 static double
 cpu_seconds(void)
@@ -571,7 +571,7 @@ search_run(enum strategy kind, const struct budget *budget, struct outcome *outc
     outcome->cpu_seconds = cpu_seconds() - outcome->cpu_begun;
 }
 
-/* --- hashes ---------------------------------------------------------------------------------------------------------------- */
+/* --- hashes --------------------------------------------------------------------------------------- */
 
 uint64_t
 search_hash(uint64_t seed)
@@ -584,7 +584,7 @@ search_hash(uint64_t seed)
     return machine.hash;
 }
 
-/* --- replay strings ---------------------------------------------------------------------------------------------------------
+/* --- replay strings ----------------------------------------------------------------------------------
  *
  *   scenario@mode@build@script@decisions, without blanks
  *   script     for each fibre, between slashes, operation.argument with commas between; - where there is none

@@ -36,7 +36,7 @@ static struct orr_root roots[ROOTS_MAX];
 static unsigned roots_used;
 static uint16_t plain_index, finalized_index;
 
-/* --- heap and threads ------------------------------------------------------------------------------------ */
+/* --- heap and threads ----------------------------------------------------------------------------- */
 
 static UNSEEN struct born *
 born_find(const struct orr_object *object)
@@ -166,7 +166,7 @@ explore_detach(unsigned fibre)
     orr_thread_detach(thread);
 }
 
-/* --- objects --------------------------------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------------------------------- */
 
 static UNSEEN unsigned
 enter_birth(struct orr_object *object, void (*also)(struct orr_thread *, struct orr_object *))
@@ -261,7 +261,7 @@ explore_root(struct orr_heap *heap)
     return &root->slot;
 }
 
-/* --- oracles --------------------------------------------------------------------------------------------- */
+/* --- oracles -------------------------------------------------------------------------------------- */
 
 static struct orr_thread *
 checker(void)

@@ -63,7 +63,7 @@ static struct name {
 } names[NAMES_MAX];
 static unsigned name_count, frozen_names;
 
-/* --- what is put back -------------------------------------------------------------------------------- */
+/* --- what is put back ----------------------------------------------------------------------------- */
 
 static char *
 page_of(const void *address)
@@ -208,7 +208,7 @@ world_restore_known(void)
     forget();
 }
 
-/* --- faults ------------------------------------------------------------------------------------------ */
+/* --- faults --------------------------------------------------------------------------------------- */
 
 static uintptr_t fault_address;
 
@@ -290,7 +290,7 @@ world_open(void)
     sigaction(SIGBUS, &action, NULL);
 }
 
-/* --- the arena ----------------------------------------------------------------------------------------- */
+/* --- the arena ------------------------------------------------------------------------------------ */
 
 void *
 world_allocate(size_t bytes, size_t alignment)
@@ -347,7 +347,7 @@ world_is_shared(const void *memory, size_t bytes, unsigned fibre)
     return others != 0;
 }
 
-/* --- names --------------------------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------------------------------- */
 
 void
 world_name(const void *pointer, size_t bytes, const char *text)

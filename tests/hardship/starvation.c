@@ -2,8 +2,8 @@
  * to back: each gets on after a few stops (the tickets of safepoint.c).
  *
  * Counted is how many stops begin and end while somebody waits. The system may keep a thread from running in between,
- * which is no fault of the tickets, so all but a few must get on within FEW stops, the mean must be small, and everybody
- * gets on within a time. (Without the tickets, many a wait lasts hundreds of stops.)
+ * which is no fault of the tickets, so all but a few must get on within FEW stops, the mean must be small, and
+ * everybody gets on within a time. (Without the tickets, many a wait lasts hundreds of stops.)
  */
 #define _GNU_SOURCE
 #include "tests/stress/stress.h"
