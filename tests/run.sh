@@ -81,5 +81,5 @@ for preset in "${presets[@]}"; do
     echo "== $preset"
     step "$preset" 120 cmake --preset "$preset" -DORR_WERROR="${ORR_WERROR:-OFF}"
     step "$preset" 900 cmake --build --preset "$preset"
-    step "$preset" 600 ctest --preset "$preset"
+    step "$preset" 900 ctest --preset "$preset"
 done
