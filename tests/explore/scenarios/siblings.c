@@ -1,12 +1,15 @@
-/* siblings.c - two objects die with what refers to them, so that they wait in the list of the dead, while others upgrade
- * weak references to them: they get them alive or not at all, and never read the list for a count. */
+/* siblings.c - two objects die with what refers to them, so that one waits in the list of the dead behind the other, while
+ * a weak reference to it is upgraded, and a map that knows it weakly is asked: they give it alive or not at all, and never
+ * take the list for a count. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
-#include "runtime/weak.h"
+#include "runtime/weakmap.h"
+
+enum { NUMBER = 7 };
 
 static struct orr_heap *heap;
-static struct orr_object *parent, *weaks[2];
+static struct orr_object *parent, *child, *weak, *map;
 
 static void
 setup(void)
@@ -15,11 +18,12 @@ setup(void)
     explore_attach(heap, 3);
     struct orr_thread *thread = explore_thread(0);
     parent = explore_new(thread);
-    for (unsigned i = 0; i < 2; i++) {
-        struct orr_object *child = explore_new(thread);
-        weaks[i] = orr_weak_new(thread, child, NULL, NULL, NULL);
-        orr_give(thread, parent, i, child);
-    }
+    orr_give(thread, parent, 0, explore_new(thread));
+    child = explore_new(thread);
+    weak = orr_weak_new(thread, child, NULL, NULL, NULL);
+    map = orr_weak_values_new(thread);
+    explore_check(orr_weak_values_set(thread, map, NUMBER, child));
+    orr_give(thread, parent, 1, child);
 }
 
 static void
@@ -30,10 +34,11 @@ body(unsigned fibre)
         orr_release(thread, parent);
         return;
     }
-    struct orr_object *found = orr_weak_get(thread, weaks[fibre - 1]);
+    struct orr_object *found =
+        fibre == 1 ? orr_weak_get(thread, weak) : orr_weak_values_get(thread, map, NUMBER);
     if (!found)
         return;
-    explore_check(explore_deaths(found) == 0);
+    explore_check(found == child && explore_deaths(child) == 0);
     explore_use(found);
     orr_release(thread, found);
 }
@@ -43,10 +48,9 @@ check(void)
 {
     struct orr_thread *last = explore_thread(3);
     explore_settle(heap);
-    for (unsigned i = 0; i < 2; i++) {
-        explore_check(orr_weak_get(last, weaks[i]) == NULL);
-        orr_release(last, weaks[i]);
-    }
+    explore_check(orr_weak_get(last, weak) == NULL && orr_weak_values_size(last, map) == 0);
+    orr_release(last, weak);
+    orr_release(last, map);
     explore_settle(heap);
     explore_all_dead(heap);
 }
