@@ -84,8 +84,8 @@ struct explore_scenario {
     void (*body)(unsigned fibre);
     /* The oracle after each schedule in which every fibre has returned; cheap. Calls explore_check. May be null. */
     void (*check)(void);
-    /* A dear one, such as explore_verify(heap): after every 64th schedule (chosen by the schedule, so a replay
-     * chooses the same), in the full build after each. Runs after `check`. May be null. */
+    /* A dear one, such as explore_verify(heap): after every 256th schedule, in the full build and in replays after
+     * each. Runs after `check`. May be null. */
     void (*verify)(void);
     /* Generated scenarios: a table that ends with a null name, and how many operations a fibre gets. The body
      * calls explore_script(fibre), which runs them. Null: a written scenario. */

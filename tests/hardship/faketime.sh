@@ -7,7 +7,10 @@
 # The C library stands before jemalloc for malloc: libfaketime asks for memory before it can tell the time, jemalloc for
 # the time before it can give memory.
 set -u
-[ $# -ge 1 ] || exit 2
+[ $# -ge 1 ] || {
+    echo "usage: tests/hardship/faketime.sh ORRERY [ROUNDS]" >&2
+    exit 2
+}
 orrery=$1 rounds=${2:-1}
 library=$(find /usr/lib -name 'libfaketimeMT.so.1' 2>/dev/null | head -n 1)
 [ -n "$library" ] || {

@@ -3,7 +3,10 @@
 # seconds on one processor; those that run under every pair, and want to have seen enough of each, ten times as long.
 # Fails if one fails or needs more than a minute longer than that.
 set -u
-[ $# -eq 2 ] || exit 2
+[ $# -eq 2 ] || {
+    echo "usage: tests/hardship/one_processor.sh BUILD SECONDS" >&2
+    exit 2
+}
 build=$1 seconds=$2 count=0 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 processor=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
