@@ -150,10 +150,11 @@ is_odd(const struct orr_thread *thread, const struct orr_object *object, struct 
            (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER));
 }
 
-/* bury_odd for objects without peculiarities; `head` is the worklist, and what it has become is returned. */
+/* bury_odd for objects without peculiarities; `head` is the worklist, and what it has become is returned. The cascade
+ * has buried `buried` before it. */
 static inline __attribute__((always_inline)) struct orr_object *
 bury(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout,
-     struct orr_object *head)
+     struct orr_object *head, struct cascade *cascade, uint64_t buried)
 {
     struct orr_slot *slot = (struct orr_slot *)(object + 1), *end = slot + layout.references;
     for (; slot != end; slot++) {
@@ -167,6 +168,8 @@ bury(struct orr_thread *thread, struct orr_object *object, struct orr_layout lay
             head = child;
         } else if (__builtin_expect(outcome == UNDECIDED, 0)) {
             thread->dead = head;
+            cascade->buried = buried;
+            tell_freed(thread, cascade); /* the drop may have to wait, where books are read */
             thread->burying = object;
             drop_slot(slot, thread);
             thread->burying = NULL;
@@ -197,7 +200,7 @@ bury_until(struct orr_thread *thread, struct orr_object *head, struct cascade *c
             if (resurrected)
                 continue;
         } else
-            head = bury(thread, object, layout, head);
+            head = bury(thread, object, layout, head, cascade, buried);
         buried++;
     }
     cascade->buried = buried;
