@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/models/run.sh [--ci | --nightly] [MODEL...] - verifies the models (all, without names) with spin, and shows that
-# each can fail: its mutants must be found wrong. --ci, the default: the small runs; --nightly: those and the large ones.
+# each can fail: its mutants must be found wrong. --ci, the default: the small runs; --nightly: those, and the large.
 #
 # What a model wants is written in its opening comment:
 #   Run: ci|nightly safety|LTL-NAME FLAGS          a run that must be clean; nightly includes ci
@@ -50,7 +50,8 @@ trap 'rm -rf "$work"' EXIT
 
 # The lines of a model's opening comment that begin with a word; a line that ends a field goes on two spaces deeper.
 lines_of() {
-    awk -v word="$2" 'index($0, " * " word) == 1 { print substr($0, 4 + length(word)) } / \*\/$/ { exit }' "$room/$1.pml"
+    awk -v word="$2" 'index($0, " * " word) == 1 { print substr($0, 4 + length(word)) }
+        / \*\/$/ { exit }' "$room/$1.pml"
 }
 
 # verify DIRECTORY MODEL OPTIMISATION PROPERTY FLAGS... - leaves pan's report in DIRECTORY/out; false: it did not run.
@@ -156,6 +157,7 @@ mutant_runs() {
         number=${line%%:*}
         mutants=$((mutants + 1))
         read -r property flags <<<"$usual"
+        # shellcheck disable=SC2001 # the part in brackets
         [[ $line != *\[*\] ]] || read -r property flags <<<"$(sed 's/.*\[\(.*\)\]$/\1/' <<<"$line")"
         # shellcheck disable=SC2086 # one word per flag
         verify "$work/$model.mutant" "$model" -O0 "$property" $flags "-DMUTANT=$number"

@@ -116,7 +116,7 @@ build() {
     ninja -C "$tree/build/$preset" $wanted >"$place/build.log" 2>&1
 }
 
-# Runs a tier on the copy as it is. 0: passed; 1: failed, and $why says what; 2: did not build; 3: there is no time left.
+# Runs a tier on the copy as it is. 0: passed; 1: failed, and $why says what; 2: did not build; 3: no time was left.
 why=
 run_tier() {
     local preset choice targets seconds left status=0

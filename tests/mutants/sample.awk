@@ -71,7 +71,8 @@ list {
         print FILENAME ":" FNR ":negated"
     if (whole && is_statement(code))
         print FILENAME ":" FNR ":dropped"
-    if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) && (shares(code) || shares(last)))
+    if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) &&
+        (shares(code) || shares(last)))
         print FILENAME ":" (FNR - 1) ":swapped"
     last = code
     last_is_statement = whole && is_statement(code)

@@ -10,7 +10,8 @@ protocols=(runtime/{rc_atomic,rc_biased}.{h,c} runtime/{slot.h,cascade.h,rc.c,ow
 
 # Lines "file:line:kind", shuffled by the seed; each becomes a patch if the change is one.
 awk -v list=1 -f tests/mutants/sample.awk "${protocols[@]}" |
-    shuf --random-source=<(yes "$seed") | awk -F: -v most=$(((count + 3) / 4)) '!seen[$1, $2]++ && kinds[$3]++ < most' | head -n "$count" |
+    shuf --random-source=<(yes "$seed") |
+    awk -F: -v count="$count" -v most=$(((count + 3) / 4)) '!seen[$1, $2]++ && kinds[$3]++ < most && made++ < count' |
     while IFS=: read -r file line kind; do
         name=$(basename "$file" | tr . _)_${line}_$kind
         {

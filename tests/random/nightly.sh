@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# tests/random/nightly.sh [BUILD [SECONDS]] - the long run, two programs at a time, for SECONDS (preset: 840) in all. BUILD
-# is of preset dev (preset: build/dev, configured if need be; what is run is built). The seed is the time, or
-# RANDOM_SEED. What fails is printed, made small, beside the programs. Figures go to the file that ORR_FIGURES names; the
-# bars are 100,000 programs for each collector, and 10,000 under all pairs. Exit status: 0 none failed; 1 one did, or
-# the build; 2 usage.
+# tests/random/nightly.sh [BUILD [SECONDS]] - the long run, two programs at a time, for SECONDS (preset: 840) in all.
+# BUILD is of preset dev (preset: build/dev, configured if need be; what is run is built). The seed is the time, or
+# RANDOM_SEED. What fails is made small and printed beside the programs. Figures go to the file that ORR_FIGURES names;
+# the bars are 100,000 programs for each collector, and 10,000 under all pairs. Exit status: 0 none failed; 1 one did,
+# or the build; 2 usage.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${1:-build/dev} seconds=${2:-840}
