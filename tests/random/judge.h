@@ -1,4 +1,4 @@
-/* judge.h - the model that a heap is held to while threads take turns: a shadow of every object, slot, hand and root.
+/* judge.h - what a heap is held to while threads take turns, by a shadow of every object, slot, hand and root.
  *
  * The judge does not foretell what a collection does, for partial ones may find much or little. It is told what
  * callbacks saw, in order, and allows or forbids it; and it knows what must have happened by when:
@@ -22,28 +22,9 @@
 #ifndef ORR_TESTS_RANDOM_JUDGE_H
 #define ORR_TESTS_RANDOM_JUDGE_H
 
-#include "tests/random/program.h"
+#include "tests/random/shadow.h"
 
-enum { THINGS = 2 * OBJECTS, SLOTS = 6, ENTRIES = 128, WEAK = SHAPES, MAP, NOTHING = -1, NOTES_MOST = 4096 };
-
-struct thing {
-    bool is_alive, is_born;
-    bool is_published, is_immortal, is_frozen, is_finalized;
-    bool is_finalizing; /* its finalizer runs */
-    bool is_cleared;    /* weak: it leads nowhere any more */
-    bool is_tainted;    /* weak: it may have been cleared; not yet looked at */
-    bool is_excused;    /* weak: it once was tainted; its callback may have run, or may never */
-    bool has_callback, was_called;
-    uint8_t shape, slots;
-    int16_t slot[SLOTS];
-    int16_t referent; /* weak */
-    const void *address; /* null: not known yet */
-};
-
-struct entry { /* of a weak map */
-    bool is_live, is_tainted;
-    int16_t map, key, value;
-};
+enum { NOTES_MOST = 4096 };
 
 struct rules {
     bool counts, is_complete, has_owner, is_generational, wants_candidates;
@@ -58,10 +39,7 @@ struct rules {
 struct judge {
     const struct program *program;
     struct rules rules;
-    struct thing thing[THINGS];
-    struct entry entry[ENTRIES];
-    unsigned entries;
-    int16_t hands[THREADS_MOST][HANDS], roots[ROOTS], saved[OBJECTS], pins[THREADS_MOST][PINS];
+    struct shadow shadow;
     struct {
         uint8_t what, object, other;
         bool is_collecting;
@@ -90,8 +68,15 @@ void judge_meanwhile(struct judge *judge);
 /* Everything was let go of, and the heap has settled. */
 void judge_end(struct judge *judge);
 
-/* References to it, the immortal root's included. */
-int judge_references(const struct judge *judge, int id);
-unsigned judge_alive(const struct judge *judge);
+/* Between judge.c and notes.c. */
+
+/* Takes what was noted: all, or, where something was born, what was noted before. An allocation may collect, while the
+ * hand that the object goes to still holds what it held. */
+void judge_take_notes(struct judge *judge);
+void judge_take_notes_before_birth(struct judge *judge);
+/* Under counting: silent things that nothing refers to are dead. */
+void judge_bury_silent(struct judge *judge);
+/* The heap does not do what it must: ends the process with status 1, after the sentence. */
+void judge_wrong(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

@@ -15,9 +15,8 @@
 
 #include "runtime/collector.h"
 #include "tests/conformance/variant.h"
+#include "tests/random/acts.h"
 #include "tests/random/judge.h"
-#include "tests/random/stage.h"
-
 
 enum { PARK_NS = 50000000, STEPS_MOST = OPS_MOST + THREADS_MOST + 1 };
 
@@ -252,8 +251,8 @@ compare_slots(const struct thing *thing, int id, struct orr_object *object)
         struct orr_object *const child = orr_slot_peek(slot_of(object, i));
         const int expected = thing->slot[i];
         const int found = !child ? NOTHING : is_tagged(child) ? (int)id_of(child) : expected;
-        if (found != expected || (child && play.judge.thing[expected].address &&
-                                  play.judge.thing[expected].address != child))
+        if (found != expected || (child && play.judge.shadow.thing[expected].address &&
+                                  play.judge.shadow.thing[expected].address != child))
             wrong("slot %u of object %d refers to object %d, expected is %d", i, id, found, expected);
     }
 }
@@ -262,14 +261,14 @@ compare_slots(const struct thing *thing, int id, struct orr_object *object)
 static void
 compare_shadow(void)
 {
-    if (census.count != judge_alive(&play.judge))
-        wrong("the heap has %u objects, expected are %u", census.count, judge_alive(&play.judge));
+    if (census.count != shadow_alive(&play.judge.shadow))
+        wrong("the heap has %u objects, expected are %u", census.count, shadow_alive(&play.judge.shadow));
     for (unsigned i = 0; i < census.count; i++) {
         struct orr_object *const object = census.object[i];
         if (!is_tagged(object))
             continue;
         const int id = (int)id_of(object);
-        const struct thing *const thing = &play.judge.thing[id];
+        const struct thing *const thing = &play.judge.shadow.thing[id];
         if (!thing->is_alive || (thing->address && thing->address != object))
             wrong("the heap has object %d at %p, which %s", id, (void *)object,
                   thing->is_alive ? "is elsewhere" : "is dead");

@@ -1,4 +1,9 @@
-/* print.c - a program as C: the stage's text, and one line per operation. */
+/* print.c - a program as C: the text of the stage and its operations, and one line for each that is played.
+ *
+ * What is printed needs nothing but the library and its headers.
+ *
+ * Threads: none.
+ */
 #include "tests/random/play.h"
 
 #include "collectors/catalogue.h"
@@ -8,21 +13,21 @@
 #include <string.h>
 
 /* The files of these names, with a zero behind them; made by CMakeLists.txt. */
-extern const char random_things_text[], random_stage_text[];
+extern const char random_things_text[], random_stage_text[], random_acts_text[];
 
 static const char *const shapes[SHAPES] = {"NODE", "WIDE", "ARRAY", "LEAF", "ACTOR"};
 
+/* All but the lines that include one of these files in another. */
 static void
 print_text(const char *text, FILE *file)
 {
-    static const char include[] = "#include \"tests/random/things.h\"\n";
-    const char *const hole = strstr(text, include);
-    if (!hole) {
-        fputs(text, file);
-        return;
+    static const char include[] = "#include \"tests/random/";
+    const char *hole;
+    while ((hole = strstr(text, include)) != NULL) {
+        fwrite(text, 1, (size_t)(hole - text), file);
+        text = strchr(hole, '\n') + 1;
     }
-    fwrite(text, 1, (size_t)(hole - text), file);
-    fputs(hole + sizeof include - 1, file);
+    fputs(text, file);
 }
 
 static void
@@ -303,6 +308,7 @@ program_print(const struct program *program, const char *strategy, bool rooted, 
             program->ops, why, strategy, strategy, rooted, program->threads);
     print_text(random_things_text, file);
     print_text(random_stage_text, file);
+    print_text(random_acts_text, file);
     fputs(opening, file);
     print_finish(program, strategy, file);
     if (program->threads > 1)

@@ -22,7 +22,7 @@
 
 enum { THREADS_MOST = 4, OPS_MOST = 1024 };
 
-/* OP(kind, function of stage.h, operands that are printed, weight in the generator). Operands: a, b, c are hands
+/* OP(kind, function of acts.h, operands that are printed, weight in the generator). Operands: a, b, c are hands
  * (roots, slots where the comment says so), d a small number, id the object that is made. */
 #define OPS(OP)                                                                                    \
     OP(NEW, new, 5, 16)            /* hand a; b shape; c length; d action; */                      \
@@ -88,7 +88,7 @@ struct program {
     bool verifies;     /* around each collection */
     uint8_t heap;      /* index into orr_heap_kinds */
     uint8_t collector; /* index into orr_collectors */
-    uint8_t plant;     /* a bug for the machine to find: see stage.h; 0: none */
+    uint8_t plant;     /* a bug for the machine to find: see acts.h; 0: none */
     uint32_t ops;
     struct op op[OPS_MOST];
 };
