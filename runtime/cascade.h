@@ -11,8 +11,8 @@
  *
  * A callback may come to a safepoint, so others can meet a cascade half-way: orr_counts_settle finishes the
  * worklist. What then is left of it is the object under the callback. Under its finalizer it is an object like
- * any other, held by thread->finalized; under callbacks of weak references and under its destroy it is
- * thread->destroying: whole, with its references, but no object any more (orr_is_corpse).
+ * any other, held by thread->finalizing; under callbacks of weak references and under its destroy it is in
+ * thread->rites: whole, with its references, but no object any more (orr_is_corpse).
  *
  * A drop that must stop the world for want of memory (rc_biased.c) finds the object that is being buried in
  * thread->burying, and shows it to others like one under its destroy, with the references that are left.

@@ -74,7 +74,7 @@ struct orr_world {
     _Atomic(uint32_t) holder;   /* its thread id, for those who wait; 0: not attached, or about to change */
     _Atomic(uint32_t) arrivals; /* bumped whenever a thread parks, blocks or answers */
     _Atomic(uint32_t) stopped;  /* 1 while every thread stands */
-    _Atomic(uint32_t) tickets_taken, tickets_done; /* fairness to those who come back or attach */
+    _Atomic(uint32_t) tickets_taken, tickets_done; /* fairness: who comes back, attaches, leaves */
     uint64_t requested_ns;      /* when the present stop was asked for */
     _Atomic(struct orr_thread *) stopper; /* who stopped it; null: nobody, or not an attached thread */
     void (*question)(struct orr_thread *subject, void *argument); /* the present handshake */

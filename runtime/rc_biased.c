@@ -27,13 +27,14 @@
  * Who may merge: the owner; who holds the owner while it is blocked; whoever finds the owner gone, under
  * the lock of its slot; and anybody while the world is stopped. Each excludes the others.
  *
- * sync          publishes                                    observes                              then visible
- * merged        merge, owner_zero: cas, acq_rel              every cas on shared, acq_rel          owner's last writes
- * last-shared   release_shared: cas, acq_rel                 owner_zero: load, acquire; cas        foreign holders' writes
- * queue         enqueue: lock of the owner's slot            take_queue: the same lock             the QUEUED state
+ * sync          publishes                                 observes                               then visible
+ * merged        merge: cas, acq_rel                       every cas on shared, acq_rel           owner's last writes
+ * last-shared   drop_shared: cas, acq_rel                 owner_zero: load, acquire; merge: cas  foreign holders' writes
+ * queue         enqueue: lock of the owner's slot         take_queue: the same lock              the QUEUED state
  *
  * Progress: retain and the owner's release are wait-free; a foreign release is lock-free, but for the
- * step to QUEUED, which takes the owner's lock; nobody waits for an owner to drain.
+ * step to QUEUED, which takes the owner's lock (and, if there is no memory to queue, stops the world); nobody waits
+ * for an owner to drain.
  * Limits: 2^27 foreign references per object, held or handed to others. Beyond, they are not counted any more
  * (saturation, as in Linux' refcount_t): the object is immortal once its halves are one, and its memory is lost
  * rather than given away. The owner's half has 31 bits, which are 16 GiB of references: no program comes there.

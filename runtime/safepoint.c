@@ -8,7 +8,7 @@
  *             poll, STOP asked                          resume
  *   RUNNING -------------------> PARKED -----------------------------> RUNNING
  *   RUNNING --block_enter--> BLOCKED --stop or hold--> HELD --resume or unhold--> BLOCKED
- *   BLOCKED --block_leave--> RUNNING        (HELD: waits)
+ *   BLOCKED --block_leave--> RUNNING        (HELD: waits; it counts those who hold, the last unhold ends it)
  *
  * One party stops or asks at a time: world.token. Whoever waits for the token is itself in a blocking
  * region, so two threads that want to stop the world do not wait for one another. During a stop the
@@ -106,19 +106,18 @@ id_of(const struct orr_thread *self)
     return self ? self->id : 0;
 }
 
-/* In a wait for a thread's own doing. relaxed: a picture of a moment, for people */
+/* In a wait for a thread's own doing: who is not running is just coming. relaxed: a picture of a moment, for people */
 static void
 tell_if_late(struct orr_heap *heap, struct orr_wait *wait, struct orr_thread *thread, uint32_t waiter,
              const char *awaited)
 {
-    if (wait->looks < SPINS + YIELDS || !orr_wait_is_late(heap, wait))
+    if (wait->looks < SPINS + YIELDS || orr_load_relaxed(&thread->state) != ORR_THREAD_RUNNING ||
+        !orr_wait_is_late(heap, wait))
         return;
-    bool runs = orr_load_relaxed(&thread->state) == ORR_THREAD_RUNNING;
     orr_wait_tell(heap, wait,
                   (struct orr_late){.thread_id = thread->id,
                                     .os_id = thread->os_id,
-                                    .doing = runs ? "is running and comes to no safepoint"
-                                                  : "is held by one that works on its behalf",
+                                    .doing = "is running and comes to no safepoint",
                                     .waiter_id = waiter,
                                     .awaited = awaited});
 }

@@ -19,7 +19,8 @@
  *
  * One table for all heaps finds a referent's cell, because an object knows its address but not its heap.
  *
- * Threads: any attached, running thread. Creation and death take the table's lock for a few instructions; an upgrade takes only the cell's bit, and none where the strategy knows better.
+ * Threads: any attached, running thread. Creation and death take the table's lock for a few instructions; an
+ * upgrade takes only the cell's bit, and none where the strategy knows better.
  * Progress: an upgrade is blocking for the length of another's retain; wait-free for the owner under biased.
  */
 #ifndef ORR_RUNTIME_WEAK_H
