@@ -1,5 +1,5 @@
-/* asked_blocks.c - a question that goes into a blocking region while it is answered: who asks does not answer it a second
- * time on behalf of the blocked. */
+/* asked_blocks.c - a question that goes into a blocking region while it is answered: who asks does not answer it
+ * a second time on behalf of the blocked. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

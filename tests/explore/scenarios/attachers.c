@@ -1,5 +1,5 @@
-/* attachers.c - one thread stops the world twice; another attaches while it stands for the first time: it is let in before the
- * world stands for the second. */
+/* attachers.c - one thread stops the world twice; another attaches while it stands for the first time: it is let
+ * in before the world stands for the second. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,6 +1,6 @@
-/* callbacks.c - an object dies whose weak reference has a callback, while another thread drops the weak reference and a third
- * upgrades: the callback runs once, with a weak reference that lives and is cleared; or not at all, if that was dropped
- * before. */
+/* callbacks.c - an object dies whose weak reference has a callback, while another thread drops the weak
+ * reference and a third upgrades: the callback runs once, with a weak reference that lives and is cleared; or
+ * not at all, if that was dropped before. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* candidates.c - three threads drop references to an object in a cycle, one after taking another: each half of the count claims
- * the candidate at most once, and it is claimed at least once, so that a collection finds it. */
+/* candidates.c - three threads drop references to an object in a cycle, one after taking another: each half of
+ * the count claims the candidate at most once, and it is claimed at least once, so that a collection finds it. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* cells.c - a heap of blocks: one thread's list of free cells runs over while two others' are dry, so that a batch changes
- * hands through the pool; nobody gets a cell that another has, and the heap's books are right. */
+/* cells.c - a heap of blocks: one thread's list of free cells runs over while two others' are dry, so that a
+ * batch changes hands through the pool; nobody gets a cell that another has, and the heap's books are right. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
@@ -14,10 +14,12 @@ struct large {
 };
 
 static uint16_t type_index;
-static const struct orr_type large_type = {.name = "large", .bytes = sizeof(struct large), .index = &type_index};
+static const struct orr_type large_type = {
+    .name = "large", .bytes = sizeof(struct large), .index = &type_index};
 
 static struct orr_heap *heap;
 static struct orr_object *last; /* of fibre 0: with it, a batch is complete */
+static struct large *taken[3];  /* by the others */
 static uint64_t live;           /* of the objects of fibre 0, without that one */
 
 /* The list of the class that the objects are of. */
@@ -53,6 +55,7 @@ body(unsigned fibre)
         return;
     }
     struct large *mine = (struct large *)orr_new(thread, &large_type);
+    taken[fibre] = mine;
     mine->owner = fibre;
     explore_step();
     explore_check(mine->owner == fibre);
@@ -76,6 +79,7 @@ static void
 check(void)
 {
     uint64_t cells = 0;
+    explore_check(taken[1] != taken[2]);
     for (unsigned i = 0; i < 4; i++)
         cells += free_cells(i);
     struct orr_heap_totals totals;

@@ -1,6 +1,6 @@
-/* cycle_script.c - generated: three threads take, drop and hand over two objects, tie them to each other and cut the ties,
- * collect, upgrade weak references, block and leave: what somebody holds or what hangs from it lives, and the rest is
- * garbage that a collection at the end finds. */
+/* cycle_script.c - generated: three threads take, drop and hand over two objects, tie them to each other and cut
+ * the ties, collect, upgrade weak references, block and leave: what somebody holds or what hangs from it lives,
+ * and the rest is garbage that a collection at the end finds. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
@@ -164,7 +164,8 @@ body(unsigned fibre)
     explore_script(fibre);
     if (!ghosts[fibre].left) {
         let_go(fibre);
-        orr_block_enter(explore_thread(fibre)); /* for good: collections of others do not wait for it */
+        orr_block_enter(
+            explore_thread(fibre)); /* for good: collections of others do not wait for it */
     }
     if (orr_add_acq_rel(&ended, 1) == FIBRES - 1)
         clean_up();
@@ -177,8 +178,11 @@ check(void)
 }
 
 static const struct explore_operation operations[] = {
-    {"take", take, 1}, {"drop", drop, 3},       {"tie", tie, 2},         {"cut", cut, 1},     {"follow", follow, 2},
-    {"block", block, 1}, {"leave", leave, 1}, {"upgrade", upgrade, 2}, {"collect", collect, 1}, {0},
+    {"take", take, 1},       {"drop", drop, 3},
+    {"tie", tie, 2},         {"cut", cut, 1},
+    {"follow", follow, 2},   {"block", block, 1},
+    {"leave", leave, 1},     {"upgrade", upgrade, 2},
+    {"collect", collect, 1}, {0},
 };
 
 EXPLORE_SCENARIO(cycle_script) = {

@@ -1,5 +1,5 @@
-/* ephemerons.c - a key that only its own value refers to, through a weak map: a collection sees the cycle, unless a walk over
- * the map holds the key meanwhile. */
+/* ephemerons.c - a key that only its own value refers to, through a weak map: a collection sees the cycle,
+ * unless a walk over the map holds the key meanwhile. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

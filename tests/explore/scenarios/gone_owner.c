@@ -1,5 +1,5 @@
-/* gone_owner.c - the owner leaves while two others drop what it owns, through the queue or past it: whoever finds the owner
- * gone merges, one of them. */
+/* gone_owner.c - the owner leaves while two others drop what it owns, through the queue or past it: whoever
+ * finds the owner gone merges, one of them. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* held_twice.c - a thread goes into a blocking region for good while a second asks it something and a third queues for it:
- * whoever comes first, both are served without it. */
+/* held_twice.c - a thread goes into a blocking region for good while a second asks it something and a third
+ * queues for it: whoever comes first, both are served without it. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

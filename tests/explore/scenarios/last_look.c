@@ -1,5 +1,5 @@
-/* last_look.c - a collection finds a cycle with a finalizer dead while another thread upgrades a weak reference to it: either
- * that comes first, and the cycle lives; or it gets nothing. Finalized once, dead once. */
+/* last_look.c - a collection finds a cycle with a finalizer dead while another thread upgrades a weak reference
+ * to it: either that comes first, and the cycle lives; or it gets nothing. Finalized once, dead once. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* newborns.c - three threads drop the last references to a newborn, and the one whose buffer names it sifts the buffer
- * meanwhile: the cell of the dead goes once, by the sift or by a later one. */
+/* newborns.c - three threads drop the last references to a newborn, and the one whose buffer names it sifts the
+ * buffer meanwhile: the cell of the dead goes once, by the sift or by a later one. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

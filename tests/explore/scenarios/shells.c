@@ -1,5 +1,5 @@
-/* shells.c - an object that a candidate buffer names loses its last references on two threads while one of them collects: the
- * shell stays until the buffer has let it go, and its cell is given back once. */
+/* shells.c - an object that a candidate buffer names loses its last references on two threads while one of them
+ * collects: the shell stays until the buffer has let it go, and its cell is given back once. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,6 +1,6 @@
-/* siblings.c - two objects die with what refers to them, so that one waits in the list of the dead behind the other, while
- * a weak reference to it is upgraded, and a map that knows it weakly is asked: they give it alive or not at all, and never
- * take the list for a count. */
+/* siblings.c - two objects die with what refers to them, so that one waits in the list of the dead behind the
+ * other, while a weak reference to it is upgraded, and a map that knows it weakly is asked: they give it alive
+ * or not at all, and never take the list for a count. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* sliced.c - what a thread frees in slices, it frees all before it is nobody's owner any more: it leaves with a queue in which
- * there is an object of whose children another holds some and drops them meanwhile. */
+/* sliced.c - what a thread frees in slices, it frees all before it is nobody's owner any more: it leaves with a
+ * queue in which there is an object of whose children another holds some and drops them meanwhile. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* tickets.c - one thread stops the world twice; another comes back from a blocking region while it stands for the first
- * time: it is let in before the world stands for the second. */
+/* tickets.c - one thread stops the world twice; another comes back from a blocking region while it stands for
+ * the first time: it is let in before the world stands for the second. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* told.c - an owner goes into a blocking region for good, comes back once before, while two others queue for it: what they
- * queued is merged by it or for it, and waits for nothing. */
+/* told.c - an owner goes into a blocking region for good, comes back once before, while two others queue for it:
+ * what they queued is merged by it or for it, and waits for nothing. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* unique.c - a thread asks whether its reference is the only one and writes to the object if it is, while two others read
- * it and drop theirs, one after taking another: whoever reads sees what was there before, whole. */
+/* unique.c - a thread asks whether its reference is the only one and writes to the object if it is, while two
+ * others read it and drop theirs, one after taking another: whoever reads sees what was there before, whole. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,6 @@
-/* weak_keys.c - a key of a weak map loses its last references on two threads, one of which gives it another value first,
- * while a third walks over the map: values go with their entry, once, and what the walk shows is alive. */
+/* weak_keys.c - a key of a weak map loses its last references on two threads, one of which gives it another
+ * value first, while a third walks over the map: values go with their entry, once, and what the walk shows is
+ * alive. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* weak_values.c - a value that a map knows weakly dies on one thread while another puts its successor under the same number
- * and a third looks the number up: the death does not take the successor's entry with it. */
+/* weak_values.c - a value that a map knows weakly dies on one thread while another puts its successor under the
+ * same number and a third looks the number up: the death does not take the successor's entry with it. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

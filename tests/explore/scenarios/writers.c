@@ -1,5 +1,5 @@
-/* writers.c - three threads exchange their own object with what is in one slot and drop what they get: each is dropped once,
- * and the last stays. */
+/* writers.c - three threads exchange their own object with what is in one slot and drop what they get: each is
+ * dropped once, and the last stays. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
