@@ -13,9 +13,9 @@
  */
 #include "tests/random/play.h"
 
-#include "runtime/collector.h"
 #include "tests/conformance/variant.h"
 #include "tests/random/acts.h"
+#include "tests/random/census.h"
 #include "tests/random/judge.h"
 
 enum { PARK_NS = 50000000, STEPS_MOST = OPS_MOST + THREADS_MOST + 1 };
@@ -108,124 +108,7 @@ perform(struct player *p, struct op *op)
     return NULL;
 }
 
-/* --- the census: what the heap has, and what refers to it ------------------------------------------------ */
-
-enum { CENSUS_MOST = 512, CENSUS_PLACES = 2048 };
-
-static struct {
-    struct orr_object *object[CENSUS_MOST];
-    int64_t references[CENSUS_MOST];
-    bool is_reached[CENSUS_MOST], is_root[CENSUS_MOST];
-    unsigned count;
-    uint16_t place[CENSUS_PLACES]; /* 1 + number, by address */
-    bool to_roots;                 /* what is counted now are references of roots */
-    unsigned stack[CENSUS_MOST], depth;
-} census;
-
-static unsigned
-place_of(const struct orr_object *object)
-{
-    unsigned place = (unsigned)(((uintptr_t)object >> 4) * 0x9e3779b97f4a7c15u >> 40) % CENSUS_PLACES;
-    while (census.place[place] && census.object[census.place[place] - 1] != object)
-        place = (place + 1) % CENSUS_PLACES;
-    return place;
-}
-
-/* -1: the heap has no such object. */
-static int
-number_of(const struct orr_object *object)
-{
-    return (int)census.place[place_of(object)] - 1;
-}
-
-static void
-enter(struct orr_object *object, void *argument)
-{
-    (void)argument;
-    if (orr_is_corpse(object))
-        return;
-    if (census.count == CENSUS_MOST)
-        wrong("more objects than a program can make");
-    census.object[census.count] = object;
-    census.place[place_of(object)] = (uint16_t)++census.count;
-}
-
-static void
-enter_of_ledger(struct orr_object *object, uint64_t serial, void *argument)
-{
-    (void)serial;
-    enter(object, argument);
-}
-
-static void
-count_slot(struct orr_slot *slot, void *argument)
-{
-    struct orr_object *const object = orr_slot_peek(slot);
-    (void)argument;
-    if (!object)
-        return;
-    const int number = number_of(object);
-    if (number < 0)
-        wrong("a slot refers to %p, where no object is", (void *)object);
-    census.references[number]++;
-    census.is_root[number] |= census.to_roots;
-}
-
-static void
-reach_slot(struct orr_slot *slot, void *argument)
-{
-    struct orr_object *const object = orr_slot_peek(slot);
-    const int number = object ? number_of(object) : -1;
-    (void)argument;
-    if (number >= 0 && !census.is_reached[number]) {
-        census.is_reached[number] = true;
-        census.stack[census.depth++] = (unsigned)number;
-    }
-}
-
-static void
-reach_all(void)
-{
-    for (unsigned i = 0; i < census.count; i++) {
-        const uint8_t colour = orr_load_relaxed(&census.object[i]->colour); /* relaxed: stopped */
-        if (census.is_root[i] || colour == ORR_COLOUR_FROZEN) {
-            census.is_reached[i] = true;
-            census.stack[census.depth++] = i;
-        }
-    }
-    while (census.depth) {
-        struct orr_object *const object = census.object[census.stack[--census.depth]];
-        orr_object_trace(object, orr_layout_of(object), reach_slot, NULL);
-    }
-}
-
-static void
-count_all(void)
-{
-    for (unsigned i = 0; i < census.count; i++)
-        orr_object_trace(census.object[i], orr_layout_of(census.object[i]), count_slot, NULL);
-    census.to_roots = true;
-    orr_roots_visit(stage.heap, count_slot, NULL);
-    for (unsigned i = 0; !ORR_ROOTED && i < play.program->threads; i++)
-        for (unsigned hand = 0; play.players[i].thread && hand < HANDS; hand++)
-            count_slot(&play.players[i].hands[hand].slot, NULL);
-}
-
-/* World stopped, counts settled. False: this heap cannot say what it has. */
-static bool
-take_census(void)
-{
-    memset(&census, 0, sizeof census);
-    if (stage.heap->kind->is_walkable)
-        stage.heap->kind->walk(stage.heap, 0, 1, enter, NULL);
-    else if (stage.heap->ledger)
-        orr_ledger_each(stage.heap->ledger, enter_of_ledger, NULL);
-    else
-        return false;
-    count_all();
-    reach_all();
-    return true;
-}
+/* --- comparing with the census ------------------------------------------------------------------------- */
 
 static void
 compare_counts(void)
@@ -326,7 +209,7 @@ compare(struct player *p, bool is_settled)
 {
     orr_world_stop(stage.heap, p->thread);
     orr_counts_settle(p->thread);
-    const bool is_known = take_census();
+    const bool is_known = take_census(play.players, play.program->threads);
     if (is_known) {
         compare_counts();
         if (stage.is_free)
@@ -629,7 +512,8 @@ exists(const void *address)
     struct orr_thread *const thread = player_on_turn()->thread;
     orr_world_stop(stage.heap, thread);
     orr_counts_settle(thread);
-    const bool is_there = take_census() && number_of(address) >= 0 && is_map(census.object[number_of(address)]);
+    const bool is_there = take_census(play.players, play.program->threads) && number_of(address) >= 0 &&
+                          is_map(census.object[number_of(address)]);
     orr_world_resume(stage.heap);
     return is_there;
 }
