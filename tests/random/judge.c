@@ -73,15 +73,23 @@ resolve(struct judge *judge)
     }
 }
 
+/* That a silent thing is dead is concluded from what refers to it; where deaths are delayed, the heap may come to it
+ * later, but not later than settling. */
+static bool
+may_die_later(const struct judge *judge, int id, bool is_settled)
+{
+    return !is_settled && (judge->is_delayed || judge->is_put_aside) && shadow_is_silent(&judge->shadow, id);
+}
+
 static void
-expect_called(struct judge *judge)
+expect_called(struct judge *judge, bool is_settled)
 {
     bool reached[THINGS];
     shadow_reach(&judge->shadow, NOTHING, true, reached);
     for (int i = 0; i < THINGS; i++) {
         const struct thing *const thing = &judge->shadow.thing[i];
         if (thing->is_alive && thing->has_callback && reached[i] && !thing->was_called && !thing->is_excused &&
-            !judge->shadow.thing[thing->referent].is_alive)
+            !judge->shadow.thing[thing->referent].is_alive && !may_die_later(judge, thing->referent, is_settled))
             judge_wrong("object %d is dead, and the callback of weak reference %d has not run", thing->referent, i);
         if (thing->was_called && !thing->is_excused && judge->shadow.thing[thing->referent].is_alive)
             judge_wrong("the callback of weak reference %d has run, and object %d is alive", i, thing->referent);
@@ -196,6 +204,8 @@ on_quiescence(struct judge *judge)
         expect_collected(judge);
     judge->is_uncertain = false;
     expect_live(judge);
+    if (judge->has_callbacks)
+        expect_called(judge, true);
     digest(judge);
 }
 
@@ -207,7 +217,7 @@ conclude(struct judge *judge)
         resolve(judge);
     judge_bury_silent(judge);
     if (judge->has_callbacks)
-        expect_called(judge);
+        expect_called(judge, false);
     if (judge->rules.counts && !judge->is_delayed && !judge->is_put_aside)
         expect_counted(judge);
 }

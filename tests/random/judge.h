@@ -47,6 +47,7 @@ struct judge {
     unsigned notes, notes_taken;
     bool has_tainted, has_callbacks; /* ever */
     bool is_fresh[OBJECTS];          /* saved: in the present operation */
+    bool is_doomed[THINGS];          /* silent: the present collection has called for it, and not yet freed it */
     unsigned finalized_now; /* in the present operation */
     unsigned finalized;     /* all in all */
     bool is_delayed;        /* deaths by counting may come later */

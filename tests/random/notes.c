@@ -83,15 +83,31 @@ on_destroy(struct judge *judge, int id)
     shadow_kill(&judge->shadow, id);
 }
 
+/* What a collection had found dead when it called for it is dead, unless a finalizer has saved it since. */
 static void
-on_call(struct judge *judge, int id)
+bury_doomed(struct judge *judge)
+{
+    for (int i = 0; i < THINGS; i++) {
+        if (judge->is_doomed[i] && judge->shadow.thing[i].is_alive && !shadow_is_reachable(&judge->shadow, i))
+            shadow_kill(&judge->shadow, i);
+        judge->is_doomed[i] = false;
+    }
+}
+
+/* Callbacks of a collection run before its finalizers. */
+static void
+on_call(struct judge *judge, int id, bool is_collecting)
 {
     struct thing *const thing = &judge->shadow.thing[id];
     if (!thing->has_callback || (!thing->is_alive && !judge->is_delayed))
         judge_wrong("the callback of weak reference %d runs, which %s", id,
                     thing->has_callback ? "is dead" : "has none");
     thing->was_called = true;
-    if (shadow_is_silent(&judge->shadow, thing->referent) && !shadow_is_reachable(&judge->shadow, thing->referent))
+    if (!shadow_is_silent(&judge->shadow, thing->referent) || shadow_is_reachable(&judge->shadow, thing->referent))
+        return;
+    if (is_collecting)
+        judge->is_doomed[thing->referent] = true;
+    else
         shadow_kill(&judge->shadow, thing->referent);
 }
 
@@ -102,6 +118,8 @@ take_notes_until(struct judge *judge, unsigned end)
     for (unsigned i = judge->notes_taken; i < end; i++) {
         const int id = judge->note[i].object;
         struct thing *const thing = &judge->shadow.thing[id];
+        if (!judge->note[i].is_collecting)
+            bury_doomed(judge);
         switch ((enum note)judge->note[i].what) {
         case NOTE_FINALIZE: on_finalize(judge, id, judge->note[i].other, judge->note[i].is_collecting); break;
         case NOTE_FINALIZED: thing->is_finalizing = false; break;
@@ -122,10 +140,12 @@ take_notes_until(struct judge *judge, unsigned end)
             judge->is_fresh[id] = true;
             break;
         case NOTE_DESTROY: on_destroy(judge, id); break;
-        case NOTE_CALL: on_call(judge, id); break;
+        case NOTE_CALL: on_call(judge, id, judge->note[i].is_collecting); break;
         }
         judge_bury_silent(judge);
     }
+    bury_doomed(judge);
+    judge_bury_silent(judge);
     judge->notes_taken = end;
 }
 
