@@ -6,9 +6,9 @@
  * Who waits because a trigger went off stops soon in any case.
  * A request from inside a collection, on the same thread, returns at once: collections do not nest.
  *
- * sync        publishes                                observes                               then visible
- * collecting  finish: store, release                   begin: cas, acquire                    the last collection's doings
- * finalizing  orr_gc_finalizing: store, release        wait_for_collection: load, acquire     callbacks are pending
+ * sync        publishes                           observes                               then visible
+ * collecting  finish: store, release              begin: cas, acquire                    the last collection's doings
+ * finalizing  orr_gc_finalizing: store, release   wait_for_collection: load, acquire     callbacks are pending
  */
 #include "runtime/collect.h"
 

@@ -219,8 +219,9 @@ void orr_root_remove(struct orr_heap *heap, struct orr_root *root);
 bool orr_immortalise(struct orr_thread *thread, struct orr_object *object);
 
 /* Keeps the object alive, and where it is, until the pin is taken away: for references that lie where no collector
- * looks, as in a foreign library. A pin is a root with a reference of its own; pins nest. Any attached, running thread may
- * unpin. The caller holds the object; a mutable state of it (queued, claimed, frozen) is not touched. Null: no memory. */
+ * looks, as in a foreign library. A pin is a root with a reference of its own; pins nest. Any attached, running
+ * thread may unpin. The caller holds the object; a mutable state of it (queued, claimed, frozen) is not touched.
+ * Null: no memory. */
 struct orr_root *orr_pin(struct orr_thread *thread, struct orr_object *object);
 void orr_unpin(struct orr_thread *thread, struct orr_root *pin);
 

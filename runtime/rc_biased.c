@@ -27,10 +27,10 @@
  * Who may merge: the owner; who holds the owner while it is blocked; whoever finds the owner gone, under
  * the lock of its slot; and anybody while the world is stopped. Each excludes the others.
  *
- * sync          publishes                                 observes                               then visible
- * merged        merge: cas, acq_rel                       every cas on shared, acq_rel           owner's last writes
- * last-shared   drop_shared: cas, acq_rel                 owner_zero: load, acquire; merge: cas  foreign holders' writes
- * queue         enqueue: lock of the owner's slot         take_queue: the same lock              the QUEUED state
+ * sync          publishes                              observes                               then visible
+ * merged        merge: cas, acq_rel                    every cas on shared, acq_rel           owner's last writes
+ * last-shared   drop_shared: cas, acq_rel              owner_zero: load, acquire; merge: cas  foreign holders' writes
+ * queue         enqueue: lock of the owner's slot      take_queue: the same lock              the QUEUED state
  *
  * Progress: retain and the owner's release are wait-free; a foreign release is lock-free, but for the
  * step to QUEUED, which takes the owner's lock (and, if there is no memory to queue, stops the world); nobody waits

@@ -18,12 +18,12 @@
  * tickets taken before it have been returned, so back-to-back stops let everybody run in between. The token itself
  * is not handed on in order: of two that stop the world for ever, one may wait for ever.
  *
- * sync       publishes                                    observes                            then visible
- * parked     park: store, release                         wait_for: load, acquire             all the thread did
- * resumed    resume: store, release                       park: load, acquire                 all that was done meanwhile
- * token      token_release: store, release                token_take: cas, acquire            the last stop's doings
- * asked      handshake: store, release                    answer: cas, acq_rel                the question
- * answered   answer: add, acq_rel on arrivals             handshake: load, acquire            what the question did
+ * sync       publishes                                observes                            then visible
+ * parked     park: store, release                     wait_for: load, acquire             all the thread did
+ * resumed    resume: store, release                   park: load, acquire                 all that was done meanwhile
+ * token      token_release: store, release            token_take: cas, acquire            the last stop's doings
+ * asked      handshake: store, release                answer: cas, acq_rel                the question
+ * answered   answer: add, acq_rel on arrivals         handshake: load, acquire            what the question did
  *
  * Progress: blocking. A stop waits for the slowest thread's next poll; there is no limit to that but the
  * program's own polls. Who does not come is told of, if the heap's options ask for it (late.h).

@@ -32,7 +32,7 @@ bool orr_world_is_stopped(struct orr_heap *heap);
 
 /* Runs question(thread, argument) once for every attached thread but `self`, each at its own safepoint, or
  * here on behalf of threads that are in a blocking region. Returns when all have answered. A question
- * must not ask, stop or allocate objects. With `only` not null, that thread alone is asked. */
+ * must not ask, stop, allocate or release objects. With `only` not null, that thread alone is asked. */
 void orr_handshake(struct orr_heap *heap, struct orr_thread *self, struct orr_thread *only,
                    void (*question)(struct orr_thread *subject, void *argument), void *argument);
 

@@ -7,10 +7,10 @@
  * Fairness (CPython issue 151518): whoever waits to come back, to attach or to detach takes a ticket; a new stop does
  * not begin before the tickets of the time before have been used. See safepoint.c.
  *
- * sync          publishes                                      observes                               then visible
- * block-enter   block_enter: cas, acq_rel                      hold, stop: cas, acq_rel               all the thread did
- * told          hold_or_tell: or, acq_rel                      block_enter: cas, acq_rel              what is queued for it
- * block-leave   unhold: cas, acq_rel                           block_leave: cas, acq_rel              what was done for it
+ * sync          publishes                                observes                               then visible
+ * block-enter   block_enter: cas, acq_rel                hold, stop: cas, acq_rel               all the thread did
+ * told          hold_or_tell: or, acq_rel                block_enter: cas, acq_rel              what is queued for it
+ * block-leave   unhold: cas, acq_rel                     block_leave: cas, acq_rel              what was done for it
  */
 #include "runtime/thread.h"
 

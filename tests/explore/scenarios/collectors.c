@@ -1,5 +1,5 @@
-/* collectors.c - two threads collect at once, one what was dropped before, the other what it drops now: each collection is
- * whole, and every call returns after one that began after it. */
+/* collectors.c - two threads collect at once, one what was dropped before, the other what it drops now: each
+ * collection is whole, and every call returns after one that began after it. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,5 @@
-/* cycles.c - two threads drop the last outside references to a cycle; one of them leaves, the other collects: whoever's candidate
- * it becomes, it is freed once, by that collection or the next. */
+/* cycles.c - two threads drop the last outside references to a cycle; one of them leaves, the other collects: whoever's
+ * candidate it becomes, it is freed once, by that collection or the next. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
