@@ -2,10 +2,14 @@
 # tests/hardship/nightly.sh [BUILD] - the long forms of this room, in a build of preset dev (preset: build/dev, which is
 # configured if need be; what is run is built): a million attachments and more from each number of threads, storms of a
 # minute, all stress programs on one processor for longer. Goes on after a failure. Figures go to the file that
-# ORR_FIGURES names. Exit status: 0 all passed; 1 not so, or it does not build.
+# ORR_FIGURES names. Exit status: 0 all passed; 1 not so, or it does not build; 2 usage.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:-build/dev} failures=0
+[ $# -le 1 ] || {
+    echo "usage: tests/hardship/nightly.sh [BUILD]" >&2
+    exit 2
+}
 [ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build" >&2 || exit 1
 cmake --build "$build" --target liborrery >&2 || exit 1
 mapfile -t targets < <(ninja -C "$build" -t targets all |
