@@ -140,6 +140,7 @@ main(int count, char **arguments)
     char **const others = calloc((size_t)count + 3, sizeof *others);
     stress_check(others, "no memory");
     stress_begin(read_arguments(&fixed, count, arguments, others), others);
+    free(others);
     uint64_t chance = stress.seed;
     storm_register();
     const bool is_one = fixed.doing && fixed.collector && fixed.kind && fixed.threads;
@@ -151,6 +152,5 @@ main(int count, char **arguments)
         run_cell(&cell, stress.seconds / (is_one ? 1 : SAMPLE));
         draw_cell(&cell, &fixed, &chance);
     }
-    free(others);
     return 0;
 }
