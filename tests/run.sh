@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# tests/run.sh [--quick | --table | --nightly [TIER...]] - installs what the build needs, builds every preset and runs its tests:
+# tests/run.sh [--quick | --table | --nightly [TIER...]] - installs what the build needs, builds every preset and
+# runs its tests:
 #   dev      everything          (--quick: this one alone)
-#   asan     unit, conformance, stress, checkers
+#   asan     unit, conformance, stress, checkers, fuzz, failing, random
 #   tsan     conformance, stress, checkers
 #   release  smoke
 # --table: builds the rule programs of dev, runs them, prints which rule holds for which strategy and collector,
