@@ -78,7 +78,9 @@ struct explore_operation {
 
 struct explore_scenario {
     const char *name;   /* EXPLORE_NAME: the file's name and the variant, by the build */
-    const char *covers; /* the kinds of faults that it looks for, in short; said by --list */
+    /* The faults that it looks for, by their ids in tests/faults.md; said by --list. The rule `faults` looks that each
+     * has a row there. */
+    const char *covers;
     unsigned fibres;    /* 1 to EXPLORE_FIBRES_MAX */
     void (*setup)(void);
     void (*body)(unsigned fibre);

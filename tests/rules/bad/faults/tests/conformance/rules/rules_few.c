@@ -1,0 +1,2 @@
+RULE(
+    1, "what holds")

@@ -1,0 +1,2 @@
+EXPLORE_SCENARIO(good) = {.name = EXPLORE_NAME,
+                          .covers = "A1 B1 (litmus)", .fibres = 2};

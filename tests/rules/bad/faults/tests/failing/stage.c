@@ -1,0 +1,1 @@
+    {"life", play_life, 0, 1, NULL},

@@ -1,0 +1,3 @@
+Test(thing, does_it)
+{
+}
