@@ -77,11 +77,11 @@ struct explore_operation {
 };
 
 struct explore_scenario {
-    const char *name;   /* EXPLORE_NAME: the file's name and the variant, by the build */
+    const char *name; /* EXPLORE_NAME: the file's name and the variant, by the build */
     /* The faults that it looks for, by their ids in tests/faults.md; said by --list. The rule `faults` looks that each
      * has a row there. */
     const char *covers;
-    unsigned fibres;    /* 1 to EXPLORE_FIBRES_MAX */
+    unsigned fibres; /* 1 to EXPLORE_FIBRES_MAX */
     void (*setup)(void);
     void (*body)(unsigned fibre);
     /* The oracle after each schedule in which every fibre has returned; cheap. Calls explore_check. May be null. */

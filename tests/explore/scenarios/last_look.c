@@ -65,7 +65,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(last_look) = {.name = EXPLORE_NAME,
-                               .covers = "D5 D7 F1 I4",
+                               .covers = "D5 D7",
                                .fibres = 2,
                                .setup = setup,
                                .body = body,

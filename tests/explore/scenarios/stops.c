@@ -48,7 +48,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(stops) = {.name = EXPLORE_NAME,
-                           .covers = "I1 I4 I14",
+                           .covers = "I1 I14",
                            .fibres = 3,
                            .setup = setup,
                            .body = body,

@@ -37,7 +37,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(told) = {.name = EXPLORE_NAME,
-                          .covers = "B2 B6 B12 I14",
+                          .covers = "B6 B12 I14",
                           .fibres = 3,
                           .setup = setup,
                           .body = body,

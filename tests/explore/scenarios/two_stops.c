@@ -35,7 +35,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(two_stops) = {.name = EXPLORE_NAME,
-                               .covers = "I3 I4 I10 I13",
+                               .covers = "I3 I10 I13",
                                .fibres = 3,
                                .setup = setup,
                                .body = body,

@@ -55,7 +55,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(verified_burial) = {.name = EXPLORE_NAME,
-                                     .covers = "B9 F1 J5",
+                                     .covers = "B9 J5",
                                      .fibres = 2,
                                      .setup = setup,
                                      .body = body,

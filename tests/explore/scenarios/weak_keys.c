@@ -60,7 +60,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(weak_keys) = {.name = EXPLORE_NAME,
-                               .covers = "D1 D2 D12",
+                               .covers = "D1 D2",
                                .fibres = 3,
                                .setup = setup,
                                .body = body,

@@ -40,7 +40,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(writers) = {.name = EXPLORE_NAME,
-                             .covers = "A12 A13 B1",
+                             .covers = "A12 A13",
                              .fibres = 3,
                              .setup = setup,
                              .body = body,
