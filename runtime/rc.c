@@ -137,14 +137,18 @@ orr_finalize(struct orr_thread *thread, struct orr_object *object)
     thread->locals = own.previous;
 }
 
-/* A collection has met the dead newborn before its finalizer could run, and let it go: as nobody names it any
- * more, it must not live again as one who is named. */
+/* What the collector knew of the dead object is old: collections may have gone by while it waited for its finalizer.
+ * If one has met the dead newborn and let it go, nobody names it any more, and it must not live again as one who is
+ * named. And a mark may mean the next collection by now: who carries it would not be looked into. */
 static void
-age_unnamed(struct orr_thread *thread, struct orr_object *object, uint8_t flags)
+forget_colour(struct orr_thread *thread, struct orr_object *object, uint8_t flags)
 {
-    if (thread->heap->wants_newborns && !(flags & ORR_FLAG_HELD_LOCAL) &&
-        orr_may_be_claimed(thread, object))
-        orr_store_relaxed(&object->colour, (uint8_t)(thread->claimable + 1)); /* relaxed: ours alone */
+    uint8_t colour = orr_load_relaxed(&object->colour); /* relaxed, all: ours alone */
+    if (thread->heap->wants_newborns) {
+        if (!(flags & ORR_FLAG_HELD_LOCAL) && orr_may_be_claimed(thread, object))
+            orr_store_relaxed(&object->colour, (uint8_t)(thread->claimable + 1));
+    } else if (colour != ORR_COLOUR_FROZEN)
+        orr_store_relaxed(&object->colour, (uint8_t)0);
 }
 
 bool
@@ -153,7 +157,7 @@ orr_finalize_dead(struct orr_thread *thread, struct orr_object *object)
     uint8_t flags = orr_load_relaxed(&object->flags); /* relaxed: ours alone */
     if (!orr_type_of(object)->finalize || (flags & ORR_FLAG_FINALIZED))
         return false;
-    age_unnamed(thread, object, flags);
+    forget_colour(thread, object, flags);
     thread->heap->rc->revive(thread, object);
     if (flags & ORR_FLAG_PUBLISHED)
         orr_weak_resume(thread, object);
