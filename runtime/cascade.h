@@ -15,7 +15,8 @@
  * thread->rites: whole, with its references, but no object any more (orr_is_corpse).
  *
  * A drop that must stop the world for want of memory (rc_biased.c) finds the object that is being buried in
- * thread->burying, and shows it to others like one under its destroy, with the references that are left.
+ * thread->burying, and shows it to others like one under its destroy, with the references that are left. What the
+ * cascade has freed before it is not in the books then (orr_rites.books_lag).
  *
  * Published objects: the strategies suspend their weak references (weak.h) before a count becomes a link, so
  * that an upgrade on another thread never takes a link for a count.
@@ -150,11 +151,19 @@ is_odd(const struct orr_thread *thread, const struct orr_object *object, struct 
            (thread->hooks & (ORR_HOOK_DEAD | ORR_HOOK_LEDGER));
 }
 
-/* bury_odd for objects without peculiarities; `head` is the worklist, and what it has become is returned. The cascade
- * has buried `buried` before it. */
+/* The rare half of bury: a call, so that the registers are those of the common one. */
+static __attribute__((noinline)) void
+drop_undecided(struct orr_thread *thread, struct orr_object *object, struct orr_slot *slot)
+{
+    thread->burying = object;
+    drop_slot(slot, thread);
+    thread->burying = NULL;
+}
+
+/* bury_odd for objects without peculiarities; `head` is the worklist, and what it has become is returned. */
 static inline __attribute__((always_inline)) struct orr_object *
 bury(struct orr_thread *thread, struct orr_object *object, struct orr_layout layout,
-     struct orr_object *head, struct cascade *cascade, uint64_t buried)
+     struct orr_object *head)
 {
     struct orr_slot *slot = (struct orr_slot *)(object + 1), *end = slot + layout.references;
     for (; slot != end; slot++) {
@@ -168,11 +177,7 @@ bury(struct orr_thread *thread, struct orr_object *object, struct orr_layout lay
             head = child;
         } else if (__builtin_expect(outcome == UNDECIDED, 0)) {
             thread->dead = head;
-            cascade->buried = buried;
-            tell_freed(thread, cascade); /* the drop may have to wait, where books are read */
-            thread->burying = object;
-            drop_slot(slot, thread);
-            thread->burying = NULL;
+            drop_undecided(thread, object, slot);
             head = thread->dead;
         }
     }
@@ -200,7 +205,7 @@ bury_until(struct orr_thread *thread, struct orr_object *head, struct cascade *c
             if (resurrected)
                 continue;
         } else
-            head = bury(thread, object, layout, head, cascade, buried);
+            head = bury(thread, object, layout, head);
         buried++;
     }
     cascade->buried = buried;

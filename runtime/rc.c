@@ -220,7 +220,7 @@ orr_burial_show(struct orr_thread *thread, struct orr_object *child, struct orr_
     struct orr_object *object = thread->burying;
     *burial = (struct orr_burial){
         .own = {.ref = child, .thread = thread, .previous = thread->locals},
-        .rites = {.object = object, .outer = thread->rites, .destroys = true},
+        .rites = {.object = object, .outer = thread->rites, .destroys = true, .books_lag = true},
     };
     thread->locals = &burial->own;
     if (!object)

@@ -42,6 +42,7 @@ struct orr_rites {
     struct orr_object *object;
     struct orr_rites *outer; /* of a cascade that this one interrupts */
     bool destroys;           /* its destroy has begun */
+    bool books_lag;          /* a drop of its burial waits: what the cascade has freed is not yet counted */
 };
 
 enum { ORR_HOOKS_OF_BIRTH = ORR_HOOK_BORN | ORR_HOOK_STRESS | ORR_HOOK_LEDGER | ORR_HOOK_NEWBORN };
