@@ -258,14 +258,17 @@ orr_immortalise(struct orr_thread *thread, struct orr_object *object)
         return true;
     struct orr_root *root = orr_allocate(sizeof *root);
     orr_mutex_lock(&heap->roots_lock);
-    bool kept = root && orr_buffer_push(&heap->immortals, (uintptr_t)root);
+    bool was_first = !orr_is_immortal(object); /* two may do it at once; one root, one step, one count of it */
+    bool kept = was_first && root && orr_buffer_push(&heap->immortals, (uintptr_t)root);
+    if (kept) {
+        heap->rc->retain(thread, object); /* the root's */
+        heap->rc->immortalise(thread, object);
+    }
     orr_mutex_unlock(&heap->roots_lock);
     if (!kept) {
         orr_deallocate(root);
-        return false;
+        return !was_first;
     }
-    heap->rc->retain(thread, object); /* the root's */
-    heap->rc->immortalise(thread, object);
     orr_root_add(heap, root);
     orr_slot_put(&root->slot, object);
     return true;

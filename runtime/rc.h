@@ -42,7 +42,7 @@ struct orr_rc {
     void (*drain)(struct orr_thread *worker, struct orr_thread *owner);
     /* The thread leaves: nothing may be queued for it afterwards. */
     void (*detach)(struct orr_thread *thread);
-    /* Makes the object live for ever. The caller holds it. */
+    /* Makes the object live for ever. The caller holds it, and excludes others that would do the same. */
     void (*immortalise)(struct orr_thread *thread, struct orr_object *object);
     /* Makes a dead object, marked dying, an object that the caller holds one reference to: its finalizer is
      * going to run. Null: nothing dies by counting. */

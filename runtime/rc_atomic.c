@@ -139,12 +139,10 @@ revive(struct orr_thread *thread, struct orr_object *object)
 static void
 immortalise(struct orr_thread *thread, struct orr_object *object)
 {
-    uint32_t nobody = 0;
     (void)thread;
-    /* relaxed, both: whoever decrements to zero later is ordered after us by the reference it holds. A cas, because
-     * two may do it at once, and twice the addition would be nothing but a claim. */
-    if (orr_cas_relaxed(&object->owner, &nobody, ORR_OWNER_IMMORTAL))
-        orr_add_relaxed(&object->count, ORR_IMMORTAL_COUNT);
+    /* relaxed, both: whoever decrements to zero later is ordered after us by the reference it holds */
+    orr_store_relaxed(&object->owner, ORR_OWNER_IMMORTAL);
+    orr_add_relaxed(&object->count, ORR_IMMORTAL_COUNT);
 }
 
 static void

@@ -31,6 +31,7 @@ check(void)
     uint32_t count = orr_load_relaxed(&object->count);
     explore_check(explore_deaths(object) == 0);
     explore_check((count & ORR_COUNT_MASK) >= ORR_IMMORTAL_COUNT);
+    explore_check(heap->immortals.total == 1);
 }
 
 EXPLORE_SCENARIO(immortal_twice) = {.name = EXPLORE_NAME,
