@@ -215,11 +215,15 @@ orr_thread_detach(struct orr_thread *thread)
 
 /* --- blocking regions ------------------------------------------------------------------------------ */
 
+/* Callbacks that the poll itself put off (a finalizer collected, and the collection found others dead) would wait as
+ * long as the thread is blocked: they run first. Within a callback they belong to the cascade that called it. */
 static void
 enter(struct orr_thread *thread)
 {
     if (!thread->finishing)
-        orr_poll_slow(thread);
+        do
+            orr_poll_slow(thread);
+        while (thread->postponed && !thread->cascading);
     uint32_t state = ORR_THREAD_RUNNING;
     /* sync:block-enter  release: whoever holds us sees all we did */
     bool entered = orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_BLOCKED);

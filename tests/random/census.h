@@ -22,6 +22,7 @@ static struct {
     bool is_reached[CENSUS_MOST], is_root[CENSUS_MOST];
     unsigned count;
     uint16_t place[CENSUS_PLACES]; /* 1 + number, by address */
+    unsigned waiting;              /* the dead whose callbacks are put off until the world runs (orr_postpone) */
     bool to_roots;                 /* what is counted now are references of roots */
     unsigned stack[CENSUS_MOST], depth;
 } census;
@@ -46,8 +47,10 @@ static void
 enter(struct orr_object *object, void *argument)
 {
     (void)argument;
-    if (orr_is_corpse(object))
+    if (orr_is_corpse(object)) {
+        census.waiting += !(orr_load_relaxed(&object->flags) & ORR_FLAG_SHELL); /* relaxed: stopped */
         return;
+    }
     if (census.count == CENSUS_MOST)
         wrong("more objects than a program can make");
     census.object[census.count] = object;

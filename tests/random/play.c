@@ -204,12 +204,29 @@ are_hands_empty(void)
     return true;
 }
 
+/* Stops the world and takes the census. Settling the counts of a stopped world can find that an object is dead; where
+ * threads run freely nobody else can be in the middle of a death, so what then still waits for callbacks gets them, and
+ * all is taken anew. False: this heap cannot say what it has. */
+static bool
+stop_and_count(struct player *p)
+{
+    for (unsigned rounds = 0;; rounds++) {
+        orr_world_stop(stage.heap, p->thread);
+        orr_counts_settle(p->thread);
+        const bool is_known = take_census(play.players, play.program->threads);
+        if (!is_known || !stage.is_free || census.waiting == 0)
+            return is_known;
+        if (rounds > THINGS) /* each has one finalizer at most */
+            wrong("%u dead objects wait for their callbacks in vain", census.waiting);
+        orr_world_resume(stage.heap);
+        orr_settle(p->thread);
+    }
+}
+
 static void
 compare(struct player *p, bool is_settled)
 {
-    orr_world_stop(stage.heap, p->thread);
-    orr_counts_settle(p->thread);
-    const bool is_known = take_census(play.players, play.program->threads);
+    const bool is_known = stop_and_count(p);
     if (is_known) {
         compare_counts();
         if (stage.is_free)

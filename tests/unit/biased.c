@@ -361,6 +361,47 @@ Test(biased, for_a_blocked_owner_the_releaser_merges)
     close_heap(0);
 }
 
+static uint32_t finalized, destroyed;
+
+/* The first collects, say: what its owner's worklist still has dies in a stopped world. */
+static void
+settle_counts(struct orr_thread *thread, struct orr_object *dead)
+{
+    (void)dead;
+    if (finalized++ > 0)
+        return;
+    orr_world_stop(thread->heap, thread);
+    orr_counts_settle(thread);
+    orr_world_resume(thread->heap);
+}
+
+static void
+note_destroyed(struct orr_thread *thread, struct orr_object *dead)
+{
+    (void)thread;
+    (void)dead;
+    destroyed++;
+}
+
+Test(biased, callbacks_that_the_last_poll_put_off_do_not_wait_as_long_as_their_thread_is_blocked)
+{
+    static uint16_t index;
+    static const struct orr_type type = {
+        .name = "last words", .bytes = 32, .finalize = settle_counts, .destroy = note_destroyed, .index = &index};
+    struct orr_error error;
+    open_heap("none");
+    cr_assert_eq(orr_type_register(&type, &error), ORR_OK);
+    for (int i = 0; i < 3; i++) {
+        cr_assert(object = orr_new(me, &type));
+        elsewhere(other_releases);
+    }
+    cr_assert_eq(destroyed, 0);
+    orr_block_enter(me);
+    cr_assert_eq(destroyed, 3);
+    orr_block_leave(me);
+    close_heap(0);
+}
+
 Test(biased, for_an_owner_that_left_the_releaser_merges)
 {
     open_heap("none");
