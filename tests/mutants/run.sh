@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# tests/mutants/run.sh [--nightly | --check | --list] [--sample N] [--seed S] [NUMBER...] - the mutation score.
-# Applies one seeded bug after the other (seeded/*.patch; those named, or all) to a copy of the sources, builds it and
-# runs the tiers of tests in their order until one fails: the first killer. With --sample, N bugs more, made by
+# tests/mutants/run.sh [--nightly | --check | --list] [--record] [--sample N] [--seed S] [NUMBER...] - the mutation score.
+# Applies one seeded bug after the other (seeded/*.patch; those named, or all; 00: none) to a copy of the sources, builds
+# it and runs the tiers of tests in their order until one fails: the first killer. The test that is known to have killed
+# a bug, in a line "Killed by: TIER TEST" of its patch, is tried before all others. With --sample, N bugs more, made by
 # sample.awk from the protocol files. Then prints who was killed by what and after how long, and the score.
-#   --nightly  all of the seeded, and 30 made ones by the seed of the day, as far as 70 minutes go
+#   --record   first killers are written into the patches, and known ones are not tried first
+#   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 70 minutes go
 #   --check    only looks whether every patch still applies
 #   --list     only names them
 # Exit status: 0 all killed; 1 a seeded bug survived or there was no time for it, or fewer than nine tenths of the made
@@ -18,7 +20,8 @@ tree=$place/tree
 # name; preset; ctest's choice; the targets that need to be built; seconds; whether continuous integration runs it
 tiers=(
     # the planted bugs of its own room are left out: two bugs at once prove nothing
-    "explore;dev;-L ^explore$ -E finds_|litmus|same_trace;^explore(_full)?$;240;ci"
+    "explore;dev;-L ^explore$ -E finds_|litmus|same_trace|races|stale;^explore$;200;ci"
+    "explore_full;dev;-R ^explore/(races|stale)$;^explore_full$;100;ci"
     "random;dev;-L ^random$;^random_;240;ci"
     "unit;dev;-L ^unit$ -E unit/(heap_kinds?|fork.*|child)$;^unit_;300;ci"
     "failing;dev;-L ^failing$;^failing_;240;ci"
@@ -33,17 +36,18 @@ die() {
     exit 2
 }
 
-mode=run sampled=0 seed=1
+mode=run sampled=0 seed=1 records=no
 limit=0 # seconds of the whole; 0: none
 numbers=()
 while [ $# -gt 0 ]; do
     case $1 in
     --nightly)
-        sampled=30
+        sampled=20
         seed=$(date +%j)
         limit=4200
         ;;
     --check | --list) mode=${1#--} ;;
+    --record) records=yes ;;
     --sample | --seed)
         [[ ${2-} =~ ^[0-9]+$ ]] || die "$1 wants a number"
         if [ "$1" = --sample ]; then sampled=$2; else seed=$2; fi
@@ -63,7 +67,7 @@ for patch in "$here"/seeded/*.patch; do
         patches+=("$patch")
     fi
 done
-[ ${#patches[@]} -gt 0 ] || die "no seeded bug is called ${numbers[*]}; --list names them"
+[ ${#patches[@]} -gt 0 ] || [ "${numbers[*]}" = 00 ] || die "no seeded bug is called ${numbers[*]}; --list names them"
 
 name_of() { basename "$1" .patch; }
 
@@ -116,11 +120,13 @@ build() {
     ninja -C "$tree/build/$preset" $wanted >"$place/build.log" 2>&1
 }
 
-# Runs a tier on the copy as it is. 0: passed; 1: failed, and $why says what; 2: did not build; 3: no time was left.
+# Runs a tier, or one test of it, on the copy as it is. 0: passed; 1: failed, and $why says what; 2: did not build;
+# 3: no time was left.
 why=
 run_tier() {
     local preset choice targets seconds left status=0
     IFS=';' read -r _ preset choice targets seconds _ <<<"$1"
+    [ -z "${2-}" ] || choice="-R ^$2\$"
     [ "$limit" -eq 0 ] || [ "$SECONDS" -lt "$limit" ] || return 3
     build "$preset" "$targets" || return 2
     left=$seconds
@@ -139,19 +145,60 @@ run_tier() {
 # --- one bug ---------------------------------------------------------------------------------------------
 
 results=$place/results
+declare -A is_clean=()
+
+# That a tier passes without a bug is tried before its first word on one. The copy has the bug, before and after.
+expect_clean() {
+    local patch=$1 row=$2 tier=${2%%;*} status=0
+    [ -z "${is_clean[$tier]-}" ] || return 0
+    take_back "$patch"
+    run_tier "$row" || status=$?
+    [ "$status" -ne 3 ] || return 3
+    if [ "$status" -ne 0 ]; then
+        tail -n 40 "$place/build.log" "$place/test.log" >&2 || true
+        die "the tier $tier fails without any bug ($why)"
+    fi
+    is_clean[$tier]=yes
+    put_in "$patch"
+}
+
+put_in() {
+    apply "$1" && return
+    apply "$1" -R || true
+    die "the bug $(name_of "$1") does not apply to the sources any more; make it anew"
+}
+
+take_back() {
+    apply "$1" -R || die "the bug $(name_of "$1") could not be taken back; remove $tree"
+}
+
+# Lines "TEST:row of a tier": what is tried on a bug, in this order. An empty TEST is the whole tier.
+attempts_on() {
+    local row tier test
+    read -r tier test < <(sed -n 's/^Killed by: //p;/^---/q' "$1") || true
+    for row in "${tiers[@]}"; do
+        [ "$records" = yes ] || [ "${row%%;*}" != "${tier-}" ] || printf '%s:%s\n' "$test" "$row"
+    done
+    printf ':%s\n' "${tiers[@]}"
+}
+
+# Notes the first killer behind the first line of a patch.
+record() {
+    local patch=$1 line="Killed by: $2 ${3%% *}"
+    sed -i -e '/^Killed by: /d' -e "1a $line" "$patch"
+}
+
 # Writes: kind, name, verdict, tier, test, seconds, whether continuous integration would have killed it
 try_bug() {
-    local kind=$1 patch=$2 name row tier status verdict=survived killer=- by_ci=no start=$SECONDS
+    local kind=$1 patch=$2 name attempt row tier status verdict=survived killer=- by_ci=no start=$SECONDS
     name=$(name_of "$patch")
-    if ! apply "$patch"; then
-        apply "$patch" -R || true
-        die "the seeded bug $name does not apply to the sources any more; make it anew"
-    fi
+    put_in "$patch"
     why=-
-    for row in "${tiers[@]}"; do
+    while IFS= read -r attempt <&3; do
+        row=${attempt#*:}
         tier=${row%%;*}
         status=0
-        run_tier "$row" || status=$?
+        expect_clean "$patch" "$row" && run_tier "$row" "${attempt%%:*}" || status=$?
         if [ "$status" -eq 2 ]; then
             verdict=unbuilt killer=compiler
             break
@@ -163,8 +210,9 @@ try_bug() {
             [[ $row == *\;ci ]] && by_ci=yes || by_ci=no
             break
         fi
-    done
-    apply "$patch" -R || die "the bug $name could not be taken back; remove $tree"
+    done 3< <(attempts_on "$patch")
+    take_back "$patch"
+    [ "$records" = no ] || [ "$verdict" != killed ] || record "$patch" "$killer" "$why"
     printf '%s\t%s\t%s\t%s\t%s\t%d\t%s\n' "$kind" "$name" "$verdict" "$killer" "$why" $((SECONDS - start)) "$by_ci" |
         tee -a "$results" | awk -F'\t' '{ printf "%-36s %-9s %-12s %5d s  %s\n", $2, $3, $4, $6, $5 }'
     if [ "$kind" = seeded ] && [ "$verdict" = unbuilt ]; then
@@ -176,18 +224,6 @@ try_bug() {
 mkdir -p "$place"
 copy
 : >"$results"
-printf 'without a bug: '
-for row in "${tiers[@]}"; do
-    printf '%s ' "${row%%;*}"
-    status=0
-    run_tier "$row" || status=$?
-    [ "$status" -ne 3 ] || die "there is not even time for the tiers without a bug"
-    if [ "$status" -ne 0 ]; then
-        tail -n 40 "$place/build.log" "$place/test.log" >&2 || true
-        die "the tier ${row%%;*} fails without any bug ($why)"
-    fi
-done
-echo
 for patch in "${patches[@]}"; do
     try_bug seeded "$patch"
 done
