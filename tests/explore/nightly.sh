@@ -15,11 +15,23 @@ fi
 cmake --build "$build" --target explore explore_full >&2 || exit 1
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 now=$(date +%s)
 end=$((now - SECONDS + minutes * 60))
 export explore=$build/tests/explore/explore work
+trap 'sum_up; rm -rf "$work"' EXIT
 export exhausted=$((now + (end - now) * 3 / 5)) # when the depth-first searches are over
+
+# Each run has told its own figures; those of all, also when the time is over, are their sums.
+sum_up() {
+    [ -e "$work/figures" ] || return 0
+    awk -F '\t' -v OFS='\t' '
+        !($2 in sum) { order[++count] = $2 }
+        { sum[$2] += $3; bar[$2] = $5 }
+        END { for (i = 1; i <= count; i++) printf "explore\t%s\t%.0f\tsum\t%s\n", order[i], sum[order[i]], bar[order[i]] }
+        ' "$work/figures" >"$work/sums"
+    cut -f 2,3,5 "$work/sums"
+    cat "$work/sums" >>"${ORR_FIGURES:-/dev/null}"
+}
 
 # Explores; its lines are printed when it has ended, so that those of two runs do not mix.
 run() {
@@ -41,21 +53,20 @@ export -f run exhaust
 mapfile -t scenarios < <("$explore" --list | awk '$1 !~ /^litmus_/ { print $1, $4 }')
 printf '%s\n' "${scenarios[@]}" | xargs -P 2 -I{} bash -c 'exhaust {}'
 
+# A way by itself: its share is of the time that is left by the clock, for the ways that are left, two at a time.
 ways=("--mode tso" "--mode pso" "--mode stale" "--mode sc --race" "--mode stale --race"
     "--strategy random" "--strategy pct" "--strategy pos")
-left=$((end - $(date +%s)))
 names=$(printf '%s\n' "${scenarios[@]%% *}" | paste -sd ,)
-share=$(((left > 60 ? left : 60) * 2 / ${#ways[@]})) # two at a time
-printf '%s\n' "${ways[@]}" |
-    xargs -P 2 -I{} bash -c "run {} --scenario $names --bound 3 --seed $(date +%j) --share $share"
+explore_by() {
+    local left=$((end - $(date +%s))) remaining=$1
+    shift
+    run "$@" --scenario "$names" --bound 3 --seed "$(date +%j)" --share $(((left > 60 ? left : 60) * 2 / remaining))
+}
+export end names
+export -f explore_by
+for i in "${!ways[@]}"; do
+    echo "$((${#ways[@]} - i)) ${ways[i]}"
+done | xargs -P 2 -I{} bash -c 'explore_by {}'
 
 tests/explore/regressions.sh "$explore" tests/explore/regressions.txt || touch "$work/failed"
-# Each run has told its own figures; those of all are their sums.
-awk -F '\t' -v OFS='\t' '
-    !($2 in sum) { order[++count] = $2 }
-    { sum[$2] += $3; bar[$2] = $5 }
-    END { for (i = 1; i <= count; i++) printf "explore\t%s\t%.0f\tsum\t%s\n", order[i], sum[order[i]], bar[order[i]] }
-    ' "$work/figures" >"$work/sums"
-cut -f 2,3,5 "$work/sums"
-cat "$work/sums" >>"${ORR_FIGURES:-/dev/null}"
 [ ! -e "$work/failed" ]

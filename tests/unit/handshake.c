@@ -10,6 +10,7 @@
 #include "tests/unit/small_heap.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 enum { OTHERS = 3 };
 
@@ -126,4 +127,19 @@ Test(handshake, who_is_not_attached_may_ask)
     orr_handshake(heap, NULL, others[0].thread, question, heap);
     orr_block_leave(me);
     expect_answers(1, 0, 0);
+}
+
+Test(handshake, a_blocking_region_entered_twice_aborts, .signal = SIGABRT)
+{
+    open_heap();
+    orr_block_enter(me);
+    orr_block_enter(me);
+}
+
+Test(handshake, a_blocking_region_left_twice_aborts, .signal = SIGABRT)
+{
+    open_heap();
+    orr_block_enter(me);
+    orr_block_leave(me);
+    orr_block_leave(me);
 }
