@@ -40,17 +40,20 @@ run() {
     printf '%s\n' "$lines"
 }
 
-# One scenario, for ten minutes at the most; scripts have no end, and get one.
+# One scenario, for so many seconds at the most.
 exhaust() {
-    local most=600 left=$((exhausted - $(date +%s)))
-    [ "$2" = written ] || most=60
+    local most=$2 left=$((exhausted - $(date +%s)))
     left=$((left > most ? most : left < 1 ? 1 : left))
     run --scenario "$1" --strategy dfs --bound 4 --seconds "$left"
 }
 export -f run exhaust
 
-# The explorer's own tests (litmus_) count for nothing here: ctest runs them.
-mapfile -t scenarios < <("$explore" --list | awk '$1 !~ /^litmus_/ { print $1, $4 }')
+# Those of three fibres come first, for all of them are to be exhausted; scripts last, because they have no end. The
+# explorer's own tests (litmus_) count for nothing here: ctest runs them.
+mapfile -t scenarios < <("$explore" --list | awk '
+    $1 ~ /^litmus_/ { next }
+    $4 != "written" { print 2, $1, 60; next }
+    { print $2 < 3, $1, $2 < 3 ? 200 : 900 }' | sort -s -n -k 1,1 | cut -d " " -f 2-)
 printf '%s\n' "${scenarios[@]}" | xargs -P 2 -I{} bash -c 'exhaust {}'
 
 # A way by itself: its share is of the time that is left by the clock, for the ways that are left, two at a time.
