@@ -42,12 +42,14 @@ enum {
     FLAG_DEAD = 2   /* freed */
 };
 
-#define ARENA_START ((uintptr_t)0x10000000)
+/* The upper half of an arena's address reads as the shared half of a merged object with one reference: where a link of
+ * the dead is taken for a count, somebody believes it. */
+#define ARENA_START ((uintptr_t)0xb00000000)
 #define ARENA_BYTES ((size_t)32 << 20)
-#define REGION_SPAN ((size_t)0x10000000 + ARENA_BYTES)
-/* The two tables have fixed places, so that an access needs no load to find them. */
-#define FLAGS ((uint8_t *)0x200000000)
-#define TOUCHED ((uint8_t *)0x300000000) /* bits 0-3: the fibres that read; 4-7: that wrote; in any schedule */
+#define REGION_SPAN ((size_t)ARENA_START + ARENA_BYTES)
+/* The two tables have fixed places, so that an access needs no load to find them. Most of them is never touched. */
+#define FLAGS ((uint8_t *)0x2000000000)
+#define TOUCHED ((uint8_t *)0x4000000000) /* bits 0-3: the fibres that read; 4-7: that wrote; in any schedule */
 
 void world_open(void);
 /* After setup: from now on, memory is put back to what it is now. */
