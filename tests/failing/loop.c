@@ -10,15 +10,18 @@
  * The points of a scenario end where a persistent failure is not met any more. Where the collector has threads of
  * its own, each of their starts fails likewise.
  *
- *   failing_<variant> [--all] [--short] [--only SCENARIO] [--pair COLLECTOR/KIND] [--point N] [--once | --on]
- *                     [--sites FILE] [--planted]
+ *   failing_<variant> [--all] [--short] [--only SCENARIO | --planted] [--pair COLLECTOR/KIND]
+ *                     [--point N [--once | --on | --start-once | --starts-on]] [--sites FILE]
  *
- * Ends with 0, or with 1 where something was complained of. The last line is "points N failures N".
+ * Ends with 0; 1 where something was complained of; 2 usage, and where what was asked for leaves no point to play. The
+ * last line of what is played is "points N failures N".
  */
 #include "tests/failing/stage.h"
 
 #include "tests/failing/watch.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,9 +66,9 @@ static struct {
 static void
 tell_where(FILE *file)
 {
-    fprintf(file, "failing: %s: failing_%s --only %s --pair %s --point %lu %s\n", stage.name,
-            VARIANT, progress->scenario, stage.name, (unsigned long)progress->n,
-            mode_options[progress->mode]);
+    fprintf(file, "failing: %s: failing_%s %s%s --pair %s --point %lu %s\n", stage.name, VARIANT,
+            options.planted ? "--" : "--only ", progress->scenario, stage.name,
+            (unsigned long)progress->n, mode_options[progress->mode]);
 }
 
 void
@@ -274,6 +277,13 @@ play_modes(const struct scenario *scenario, enum mode once, enum mode persistent
     complain("%d points, and no end", POINTS_MOST);
 }
 
+/* Of one point alone. */
+static bool
+is_wanted(enum mode mode)
+{
+    return options.mode == (int)mode || (options.mode < 0 && mode <= FROM_THEN_ON);
+}
+
 static void
 play_all(struct job *job)
 {
@@ -281,7 +291,7 @@ play_all(struct job *job)
     const uint64_t digest = find_digest(scenario);
     if (options.point) {
         for (enum mode mode = ONCE; mode <= STARTS_FROM_THEN_ON; mode++)
-            if (options.mode == (int)mode || (options.mode < 0 && mode <= FROM_THEN_ON))
+            if (is_wanted(mode))
                 play_point(scenario, options.point, mode, digest);
         return;
     }
@@ -308,6 +318,13 @@ play_fresh(struct job *job)
 {
     int failures = in_process(learn_digest, job);
     job->digest = *(uint64_t *)(progress + 1);
+    if (options.point) {
+        job->n = options.point;
+        for (job->mode = ONCE; job->mode <= STARTS_FROM_THEN_ON; job->mode++)
+            if (!failures && is_wanted(job->mode))
+                failures += in_process(play_one, job);
+        return failures;
+    }
     for (job->n = 1; !failures && job->n < POINTS_MOST; job->n++) {
         const uint64_t points = progress->points;
         job->mode = FROM_THEN_ON;
@@ -407,49 +424,134 @@ play_everything(void)
 
 /* --- the program ------------------------------------------------------------------------------------ */
 
-static void
-read_options(int count, char **arguments)
+static _Noreturn void
+refuse(const char *format, ...)
 {
-    for (int i = 1; i < count; i++) {
-        const char *name = arguments[i], *value = i + 1 < count ? arguments[i + 1] : "";
-        for (int mode = ONCE; mode <= STARTS_FROM_THEN_ON; mode++)
-            if (strcmp(name, mode_options[mode]) == 0)
-                options.mode = mode;
-        options.all |= strcmp(name, "--all") == 0;
-        options.is_short |= strcmp(name, "--short") == 0;
-        options.planted |= strcmp(name, "--planted") == 0;
-        if (strcmp(name, "--only") == 0)
-            options.only = value;
-        else if (strcmp(name, "--pair") == 0)
-            options.pair = value;
-        else if (strcmp(name, "--sites") == 0)
-            options.sites = value;
-        else if (strcmp(name, "--point") == 0)
-            options.point = strtoull(value, NULL, 10);
-    }
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "failing_%s: ", VARIANT);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(2);
 }
 
 static void
-write_sites(void)
+check_scenario(const char *name)
 {
-    FILE *file = options.sites ? fopen(options.sites, "w") : NULL;
-    if (!file)
-        return;
+    for (uint32_t i = 0; scenarios[i].name; i++)
+        if (strcmp(scenarios[i].name, name) == 0)
+            return;
+    refuse("there is no scenario \"%s\"; the end of tests/failing/stage.c lists them", name);
+}
+
+static void
+check_pair(const char *name)
+{
+    char pair[sizeof stage.name];
+    for (uint32_t c = 0; orr_collectors[c]; c++)
+        for (uint32_t k = 0; orr_heap_kinds[k]; k++) {
+            snprintf(pair, sizeof pair, "%s/%s", orr_collectors[c]->name, orr_heap_kinds[k]->name);
+            if (strcmp(pair, name) == 0)
+                return;
+        }
+    refuse("there is no pair \"%s\"; one is a collector and a heap kind, like trial/blocks", name);
+}
+
+static uint64_t
+read_point(const char *text)
+{
+    char *end;
+    errno = 0;
+    const uint64_t point = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end || errno || point == 0)
+        refuse("--point wants a number from 1 on, not \"%s\"", text);
+    return point;
+}
+
+static bool
+take_switch(const char *name)
+{
+    for (int mode = ONCE; mode <= STARTS_FROM_THEN_ON; mode++)
+        if (strcmp(name, mode_options[mode]) == 0) {
+            options.mode = mode;
+            return true;
+        }
+    bool *const wanted = strcmp(name, "--all") == 0       ? &options.all
+                         : strcmp(name, "--short") == 0   ? &options.is_short
+                         : strcmp(name, "--planted") == 0 ? &options.planted
+                                                          : NULL;
+    if (wanted)
+        *wanted = true;
+    return wanted != NULL;
+}
+
+static void
+read_options(int count, char **arguments)
+{
+    const char *point = NULL;
+    for (int i = 1; i < count; i++) {
+        const char *const name = arguments[i];
+        if (take_switch(name))
+            continue;
+        const char **const place = strcmp(name, "--only") == 0    ? &options.only
+                                   : strcmp(name, "--pair") == 0  ? &options.pair
+                                   : strcmp(name, "--sites") == 0 ? &options.sites
+                                   : strcmp(name, "--point") == 0 ? &point
+                                                                  : NULL;
+        if (!place)
+            refuse("unknown option \"%s\"; the opening of tests/failing/loop.c lists them", name);
+        if (i + 1 == count || strncmp(arguments[i + 1], "--", 2) == 0)
+            refuse("%s wants a value behind it", name);
+        *place = arguments[++i];
+    }
+    if (options.only)
+        check_scenario(options.only);
+    if (options.pair)
+        check_pair(options.pair);
+    if (point)
+        options.point = read_point(point);
+    if (options.planted && options.only)
+        refuse("--planted is a scenario of its own, and --only asks for another");
+    if (options.mode >= 0 && !options.point)
+        refuse("%s says how a point fails, and wants --point", mode_options[options.mode]);
+}
+
+/* Opened before anything is played. */
+static FILE *
+open_sites(void)
+{
+    FILE *const file = options.sites ? fopen(options.sites, "w") : NULL;
+    if (options.sites && !file)
+        refuse("cannot write %s: %s", options.sites, strerror(errno));
+    return file;
+}
+
+static void
+write_sites(FILE *file)
+{
     watch_write_sites(file);
-    fclose(file);
+    const bool is_whole = !ferror(file);
+    if (fclose(file) != 0 || !is_whole)
+        refuse("cannot write %s: %s", options.sites, strerror(errno));
 }
 
 int
 main(int count, char **arguments)
 {
     read_options(count, arguments);
+    FILE *const sites = open_sites();
     watch_open();
     progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (progress == MAP_FAILED)
-        return 2;
+        refuse("no memory for what its processes share: %s", strerror(errno));
     orr_buffers_tiny(true);
     const int failures = play_everything();
-    write_sites();
     printf("points %lu failures %d\n", (unsigned long)progress->points, failures);
+    fflush(stdout);
+    if (sites)
+        write_sites(sites);
+    if (failures == 0 && progress->points == 0 && (options.only || options.pair || options.point))
+        refuse("no point was played: --only, --pair and --point leave none");
     return failures != 0;
 }

@@ -2,18 +2,30 @@
 # sites.sh SOURCE PROGRAM:SITES... - which calls of the library for memory, or for a thread, no failure has met.
 #
 # The calls are what grep finds; what was met is what the programs wrote (--sites), as offsets that addr2line turns
-# into lines. Prints each call with how often it was refused, most seldom first. Ends with 1 where one was not met.
-# The last line is "sites N not hit N".
+# into lines. Prints each call with how often it was refused, most seldom first. The last line is "sites N not hit N".
+# Exit status: 0 all were met; 1 one was not; 2 usage, or there was nothing to look at.
 set -eu
+refuse() {
+    echo "sites: $1; usage: tests/failing/sites.sh SOURCE PROGRAM:SITES..." >&2
+    exit 2
+}
+[ $# -ge 2 ] || refuse "it wants the sources, and what a program has met"
 source=$1
 shift
+[ -d "$source/runtime/" ] || refuse "$source holds no sources of the library"
+for pair in "$@"; do
+    if [ ! -f "${pair%%:*}" ] || [ ! -r "${pair#*:}" ] || [ -d "${pair#*:}" ]; then
+        refuse "$pair is no program with the file of what it has met"
+    fi
+done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-(cd "$source" && grep -nE '(orr_allocate|orr_reallocate|orr_pages_reserve|orr_refuses_allocation|orr_os_thread_start)\(' \
-    runtime/*.[ch] collectors/*.[ch] collectors/parts/*.[ch]) |
+asks='(orr_allocate|orr_reallocate|orr_pages_reserve|orr_refuses_allocation|orr_os_thread_start)\('
+(cd "$source" && grep -nE "$asks" runtime/*.[ch] collectors/*.[ch] collectors/parts/*.[ch]) |
     grep -vE '^runtime/platform[a-z_]*\.[ch]:|^[^:]*:[0-9]*: *(/\*|\*)' |
     sed -E 's/^([^:]*:[0-9]*):.*/\1/' | sort -u >"$work/calls"
+[ -s "$work/calls" ] || refuse "$source has no call for memory"
 
 # A call in an inline function has several frames: each line counts.
 for pair in "$@"; do
