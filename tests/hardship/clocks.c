@@ -3,7 +3,7 @@
  * The program's own clock_gettime stands before the C library's, so that every reading of the runtime goes through
  * it; the kernel's time-outs stay honest. Rounds are counted, not timed, so a run ends under a frozen clock too.
  * In no record may an interval be negative, or longer than what has passed and the days that were put in.
- * clocks.sh does the like from outside, to the program `orrery`.
+ * faketime.sh does the like from outside, to the program `orrery`.
  */
 #include "tests/stress/storm.h"
 

@@ -7,11 +7,11 @@
 # The C library stands before jemalloc for malloc: libfaketime asks for memory before it can tell the time, jemalloc for
 # the time before it can give memory.
 set -u
-[ $# -ge 1 ] || {
+orrery=${1-} rounds=${2:-1}
+if [ $# -lt 1 ] || [ $# -gt 2 ] || [[ ! $rounds =~ ^[1-9][0-9]{0,5}$ ]] || [ ! -x "$orrery" ] || [ -d "$orrery" ]; then
     echo "usage: tests/hardship/faketime.sh ORRERY [ROUNDS]" >&2
     exit 2
-}
-orrery=$1 rounds=${2:-1}
+fi
 library=$(find /usr/lib -name 'libfaketimeMT.so.1' 2>/dev/null | head -n 1)
 [ -n "$library" ] || {
     echo "faketime: there is no libfaketime here" >&2

@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
-# tests/hardship/nightly.sh [BUILD] - the long forms of this room, in a build of preset dev (preset: build/dev, which is
-# configured if need be; what is run is built): a million attachments and more from each number of threads, storms of a
-# minute, all stress programs on one processor for longer. Goes on after a failure. Figures go to the file that
-# ORR_FIGURES names. Exit status: 0 all passed; 1 not so, or it does not build; 2 usage.
+# tests/hardship/nightly.sh [BUILD] - the long forms of this room: a million attachments and more from each number of
+# threads, storms of a minute, all stress programs on one processor for longer. BUILD is of preset dev: one that is
+# configured, or a folder in build/ or of absolute path, which is configured if need be (preset: build/dev); what is run
+# is built. Goes on after a failure. Figures go to the file that ORR_FIGURES names. Exit status: 0 all passed; 1 not so,
+# or it does not build; 2 usage.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:-build/dev} failures=0
-[ $# -le 1 ] || {
+if [ $# -gt 1 ] || { [[ $build != build/* && $build != /* ]] && [ ! -f "$build/CMakeCache.txt" ]; }; then
     echo "usage: tests/hardship/nightly.sh [BUILD]" >&2
     exit 2
-}
+fi
 [ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build" >&2 || exit 1
 cmake --build "$build" --target liborrery >&2 || exit 1
 mapfile -t targets < <(ninja -C "$build" -t targets all |
     sed -n 's/^\(\(hardship\|stress\)_[a-z0-9_]*\): phony$/\1/p' | sort -u)
-[ ${#targets[@]} -gt 10 ] || exit 1
+[ ${#targets[@]} -gt 10 ] || {
+    echo "hardship: $build has few of the programs of tests/hardship and tests/stress" >&2
+    exit 1
+}
 cmake --build "$build" --target orrery "${targets[@]}" >&2 || exit 1
 
 try() {

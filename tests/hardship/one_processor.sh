@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # tests/hardship/one_processor.sh BUILD SECONDS - every stress program of a build, and two of this room, for so many
 # seconds on one processor; those that run under every pair, and want to have seen enough of each, ten times as long.
-# Fails if one fails or needs more than a minute longer than that.
+# Exit status: 0 all passed; 1 one failed, or needed more than a minute longer than that; 2 usage.
 set -u
-[ $# -eq 2 ] || {
+build=${1-} seconds=${2-} is_number='^[0-9]{1,6}([.][0-9]{1,6})?$'
+if [ $# -ne 2 ] || [[ ! $seconds =~ $is_number || $seconds != *[1-9]* ]]; then
     echo "usage: tests/hardship/one_processor.sh BUILD SECONDS" >&2
     exit 2
-}
-build=$1 seconds=$2 count=0 log=$(mktemp)
+fi
+if [ ! -d "$build/tests/stress" ]; then
+    echo "one_processor: $build has no stress programs; usage: tests/hardship/one_processor.sh BUILD SECONDS" >&2
+    exit 2
+fi
+count=0 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 processor=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
 for program in "$build"/tests/stress/stress_* "$build"/tests/hardship/hardship_{starvation,late}; do

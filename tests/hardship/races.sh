@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # tests/hardship/races.sh [BUILD [SECONDS [SECONDS_IN_ALL]]] - the races that ThreadSanitizer looks for: every pair of a
-# strategy and a collector, with each doing of races.c, with 2, 4 and 8 threads, SECONDS each (preset: 4), in a build
-# with ORR_SANITIZE=thread (preset: build/tsan, configured if need be; its races programs are built). Heap kinds take
-# turns, another one each day. What there is too little time for in SECONDS_IN_ALL (preset: 1230) is not run, which is a
-# failure.
+# strategy and a collector, with each doing of races.c, with 2, 4 and 8 threads, SECONDS each (preset: 4). BUILD has
+# ORR_SANITIZE=thread: one that is configured, or a folder in build/ or of absolute path, which is configured if need be
+# (preset: build/tsan); its races programs are built. Heap kinds take turns, another one each day. What there is too
+# little time for in SECONDS_IN_ALL (preset: 1230) is not run, which is a failure.
 #
 # One line per run on standard error; reports are printed whole. To the file that ORR_FIGURES names: how many runs,
 # how many reports, how many suppressions. Exit status: 0 clean; 1 a report, a failed run, or cells left over;
@@ -11,11 +11,21 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 build=${1:-build/tsan} seconds=${2:-4} most=${3:-1230}
+is_number='^[0-9]{1,6}([.][0-9]{1,6})?$'
+if [ $# -gt 3 ] || [[ ! $seconds =~ $is_number || $seconds != *[1-9]* || ! $most =~ ^[1-9][0-9]{0,8}$ ]] ||
+    { [[ $build != build/* && $build != /* ]] && [ ! -f "$build/CMakeCache.txt" ]; }; then
+    echo "usage: tests/hardship/races.sh [BUILD [SECONDS [SECONDS_IN_ALL]]]" >&2
+    exit 2
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 runs=0 reports=0 failures=0 left=0 number=$(($(date +%s) / 86400))
 
 [ -f "$build/CMakeCache.txt" ] || cmake --preset tsan -B "$build" >&2 || exit 1
+grep -q '^ORR_SANITIZE:STRING=thread$' "$build/CMakeCache.txt" || {
+    echo "races: $build was not configured with ORR_SANITIZE=thread, as preset tsan is" >&2
+    exit 2
+}
 cmake --build "$build" --target liborrery >&2 || exit 1
 mapfile -t variants < <(ninja -C "$build" -t targets all 2>/dev/null |
     sed -n 's|^tests/stress/stress_races_\([a-z0-9_]*\): C_EXECUTABLE.*|\1|p' | sort)
@@ -26,10 +36,6 @@ if [ ${#variants[@]} -eq 0 ] || [ ${#collectors[@]} -eq 0 ] || [ ${#kinds[@]} -e
     exit 2
 fi
 cmake --build "$build" --target "${variants[@]/#/stress_races_}" >&2 || exit 1
-grep -q '^ORR_SANITIZE:STRING=thread$' "$build/CMakeCache.txt" || {
-    echo "races: $build was not built with ORR_SANITIZE=thread" >&2
-    exit 2
-}
 
 # The first heap kind in turn that goes with the pair; status 3: none does.
 run_cell() {

@@ -2,6 +2,10 @@
 # printed.sh PROGRAM COMPILER SOURCES LIBRARY CHECKED DIRECTORY: what the machine prints of a planted bug is a complete
 # program against the public headers: it compiles without a warning, and fails; without the bug it runs well.
 set -eu
+if [ $# -ne 6 ]; then
+  echo "usage: tests/random/printed.sh PROGRAM COMPILER SOURCES LIBRARY CHECKED DIRECTORY" >&2
+  exit 2
+fi
 program=$1 compiler=$2 sources=$3 library=$4 checked=$5 directory=$6
 cd "$directory"
 
