@@ -442,7 +442,7 @@ check_scenario(const char *name)
     for (uint32_t i = 0; scenarios[i].name; i++)
         if (strcmp(scenarios[i].name, name) == 0)
             return;
-    refuse("there is no scenario \"%s\"; the end of tests/failing/stage.c lists them", name);
+    refuse("there is no scenario \"%s\"; tests/failing/stage.c lists them", name);
 }
 
 static void

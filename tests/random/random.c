@@ -2,7 +2,7 @@
  *
  *   random_<variant> [--programs N] [--seconds S] [--seed S] [--ops N] [--threads T] [--collector NAME] [--heap NAME]
  *                    [--differential] [--replay SEED] [--plant N] [--expect-at-most N] [--shrink-seconds S]
- *                    [--print FILE] [--alone]
+ *                    [--print FILE] [--alone] [--help]
  *
  * Programs run in a worker process, one after the other, so that a crash or a hang is a failure like others. With
  * --differential each program is played under every pair that this command was linked with (random_pairs: all), and
@@ -21,7 +21,11 @@
 #include "runtime/platform.h"
 #include "tests/random/shrink.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,7 +34,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PROGRAM_SECONDS = 30, COLLECTORS_MOST = 16, AGAIN = 10 };
+enum {
+    PROGRAM_SECONDS = 30,
+    COLLECTORS_MOST = 16,
+    AGAIN = 10,
+    PLANTS = 2 /* acts.h says which */
+};
 
 static struct {
     uint64_t programs, seed, ops, threads, plant, replay, at_most;
@@ -101,6 +110,20 @@ applies_anywhere(const struct program *program, struct orr_error *error)
 
 static const struct performer all_pairs = {.name = "pairs", .applies = applies_anywhere, .play = play_all};
 
+/* --- refusals ----------------------------------------------------------------------------------------- */
+
+static _Noreturn void
+refuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("random: ", stderr);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(2);
+}
+
 /* --- choosing ----------------------------------------------------------------------------------------- */
 
 static uint8_t
@@ -109,8 +132,7 @@ collector_named(const char *name)
     for (unsigned i = 0; orr_collectors[i]; i++)
         if (strcmp(orr_collectors[i]->name, name) == 0)
             return (uint8_t)i;
-    fprintf(stderr, "random: there is no collector %s\n", name);
-    exit(2);
+    refuse("there is no collector \"%s\"; --help lists those there are", name);
 }
 
 static uint8_t
@@ -119,8 +141,7 @@ heap_named(const char *name)
     for (unsigned i = 0; orr_heap_kinds[i]; i++)
         if (strcmp(orr_heap_kinds[i]->name, name) == 0)
             return (uint8_t)i;
-    fprintf(stderr, "random: there is no heap %s\n", name);
-    exit(2);
+    refuse("there is no heap \"%s\"; --help lists those there are", name);
 }
 
 /* Mostly our own and the one that sanitizers see into. */
@@ -244,15 +265,13 @@ report_failure(const char *command)
     fprintf(stderr, "random: %s\n", why);
     shrink(performer, &program, wish.shrink_seconds, why);
     const struct performer *const plain = performers[wish.is_differential ? 0 : progress->performer];
-    FILE *const file = wish.print ? fopen(wish.print, "w") : stdout;
-    if (!file) {
-        perror(wish.print);
-        return 1;
-    }
     snprintf(comment, sizeof comment, "Seed %" PRIu64 ", %s: %s", program.seed, performer->name, why);
-    program_print(&program, plain->strategy, plain->rooted, comment, file);
-    if (wish.print)
-        fclose(file);
+    FILE *const file = wish.print ? fopen(wish.print, "w") : NULL;
+    if (wish.print && !file)
+        perror(wish.print);
+    program_print(&program, plain->strategy, plain->rooted, comment, file ? file : stdout);
+    if (file && fclose(file) != 0)
+        perror(wish.print);
     fprintf(stderr, "random: made small: %" PRIu32 " operations, %u threads: %s\n", program.ops, program.threads, why);
     if (wish.expects)
         return program.ops > wish.at_most;
@@ -365,83 +384,151 @@ run(const char *command)
 
 /* --- arguments ----------------------------------------------------------------------------------------- */
 
-static _Noreturn void
-usage(const char *argument)
+static const struct {
+    const char *key;
+    uint64_t *place, least, most;
+    bool *given; /* set too; may be null */
+} numbers[] = {
+    {"--programs", &wish.programs, 1, UINT64_MAX, NULL},
+    {"--seed", &wish.seed, 0, UINT64_MAX, NULL},
+    {"--ops", &wish.ops, 1, OPS_MOST, NULL},
+    {"--threads", &wish.threads, 1, THREADS_MOST, NULL},
+    {"--plant", &wish.plant, 0, PLANTS, NULL},
+    {"--expect-at-most", &wish.at_most, 0, UINT64_MAX, &wish.expects},
+    {"--replay", &wish.replay, 0, UINT64_MAX, &wish.replays},
+};
+
+static const struct {
+    const char *key;
+    double *place;
+} times[] = {{"--seconds", &wish.seconds}, {"--shrink-seconds", &wish.shrink_seconds}};
+
+static const struct {
+    const char *key, **place;
+} words[] = {{"--collector", &wish.collector}, {"--heap", &wish.heap}, {"--print", &wish.print}};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static void
+print_help(const char *command)
 {
-    fprintf(stderr, "random: cannot read \"%s\"; random.c says what there is\n", argument);
-    exit(2);
+    printf("usage: %s [OPTION...]\n"
+           "  --programs N --seconds S     plays so many programs, for so long at the most; preset: 5 seconds\n"
+           "  --seed S                     where the row of programs begins; preset: the time\n"
+           "  --ops N --threads T          at least so many operations, 1 to %d, by so many threads, 1 to %d\n"
+           "  --collector NAME --heap NAME on these alone\n"
+           "  --differential               each program under every pair, compared\n"
+           "  --replay SEED                plays the one program with this seed\n"
+           "  --shrink-seconds S           how long a program that fails is made smaller; preset: 60\n"
+           "  --print FILE                 where it is printed then; preset: standard output\n"
+           "  --alone                      no worker process: for ThreadSanitizer\n"
+           "  --plant N                    with bug N, 1 to %d: for tests of the machine itself\n"
+           "  --expect-at-most N           well only if a program failed, and was made so small\n",
+           command, OPS_MOST, THREADS_MOST, PLANTS);
+    fputs("collectors:", stdout);
+    for (unsigned i = 0; orr_collectors[i]; i++)
+        printf(" %s", orr_collectors[i]->name);
+    fputs("\nheaps:", stdout);
+    for (unsigned i = 0; orr_heap_kinds[i]; i++)
+        printf(" %s", orr_heap_kinds[i]->name);
+    putchar('\n');
 }
 
 static uint64_t
-number(const char *text)
+number(const char *key, const char *text, uint64_t least, uint64_t most)
 {
     char *end;
+    errno = 0;
     const uint64_t value = strtoull(text, &end, 10);
-    if (end == text || *end)
-        usage(text);
+    if (!isdigit((unsigned char)text[0]) || *end || errno || value < least || value > most)
+        refuse("%s wants a number from %" PRIu64 " to %" PRIu64 ", not \"%s\"", key, least, most, text);
     return value;
 }
 
 static double
-real(const char *text)
+seconds(const char *key, const char *text)
 {
     char *end;
     const double value = strtod(text, &end);
-    if (end == text || *end || !(value > 0))
-        usage(text);
+    if (end == text || *end || !(value > 0) || value > 1e9) /* deadlines count nanoseconds in 64 bits */
+        refuse("%s wants a number of seconds above 0, at most 1e9, not \"%s\"", key, text);
     return value;
 }
 
 static void
 take_value(const char *key, const char *value)
 {
-    if (strcmp(key, "--programs") == 0)
-        wish.programs = number(value);
-    else if (strcmp(key, "--seconds") == 0)
-        wish.seconds = real(value);
-    else if (strcmp(key, "--seed") == 0)
-        wish.seed = number(value);
-    else if (strcmp(key, "--ops") == 0)
-        wish.ops = number(value);
-    else if (strcmp(key, "--threads") == 0)
-        wish.threads = number(value);
-    else if (strcmp(key, "--collector") == 0)
-        wish.collector = value;
-    else if (strcmp(key, "--heap") == 0)
-        wish.heap = value;
-    else if (strcmp(key, "--plant") == 0)
-        wish.plant = number(value);
-    else if (strcmp(key, "--shrink-seconds") == 0)
-        wish.shrink_seconds = real(value);
-    else if (strcmp(key, "--print") == 0)
-        wish.print = value;
-    else if (strcmp(key, "--replay") == 0) {
-        wish.replays = true;
-        wish.replay = number(value);
-    } else if (strcmp(key, "--expect-at-most") == 0) {
-        wish.expects = true;
-        wish.at_most = number(value);
-    } else
-        usage(key);
+    for (unsigned i = 0; i < COUNT(numbers); i++)
+        if (strcmp(key, numbers[i].key) == 0) {
+            if (!value)
+                refuse("%s wants a number behind it", key);
+            *numbers[i].place = number(key, value, numbers[i].least, numbers[i].most);
+            if (numbers[i].given)
+                *numbers[i].given = true;
+            return;
+        }
+    for (unsigned i = 0; i < COUNT(times); i++)
+        if (strcmp(key, times[i].key) == 0) {
+            if (!value)
+                refuse("%s wants a number of seconds behind it", key);
+            *times[i].place = seconds(key, value);
+            return;
+        }
+    for (unsigned i = 0; i < COUNT(words); i++)
+        if (strcmp(key, words[i].key) == 0) {
+            if (!value)
+                refuse("%s wants a name behind it", key);
+            *words[i].place = value;
+            return;
+        }
+    refuse("unknown option \"%s\"; --help lists those there are", key);
+}
+
+/* Looks whether the file can be written, and leaves it as it is: a run without a failure prints nothing. */
+static void
+check_print(const char *name)
+{
+    int file = open(name, O_WRONLY | O_CLOEXEC);
+    const bool is_new = file < 0 && errno == ENOENT;
+    if (is_new)
+        file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        refuse("cannot write %s: %s", name, strerror(errno));
+    close(file);
+    if (is_new)
+        unlink(name);
+}
+
+static void
+read_arguments(int count, char **arguments)
+{
+    for (int i = 1; i < count; i++) {
+        if (strcmp(arguments[i], "--help") == 0) {
+            print_help(arguments[0]);
+            exit(0);
+        }
+        if (strcmp(arguments[i], "--differential") == 0)
+            wish.is_differential = true;
+        else if (strcmp(arguments[i], "--alone") == 0)
+            wish.is_alone = true;
+        else {
+            take_value(arguments[i], i + 1 < count ? arguments[i + 1] : NULL);
+            i++;
+        }
+    }
+    if (wish.collector)
+        collector_named(wish.collector);
+    if (wish.heap)
+        heap_named(wish.heap);
+    if (wish.print)
+        check_print(wish.print);
 }
 
 int
 main(int count, char **arguments)
 {
     wish.seed = orr_clock_ns();
-    for (int i = 1; i < count; i++) {
-        if (strcmp(arguments[i], "--differential") == 0)
-            wish.is_differential = true;
-        else if (strcmp(arguments[i], "--alone") == 0)
-            wish.is_alone = true;
-        else if (i + 1 < count) {
-            take_value(arguments[i], arguments[i + 1]);
-            i++;
-        } else
-            usage(arguments[i]);
-    }
-    if (wish.threads > THREADS_MOST || wish.ops == 0 || wish.ops > OPS_MOST)
-        usage("--threads 1 to 4, --ops 1 to 1024");
+    read_arguments(count, arguments);
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* heaps live for a millisecond: zeroing large pages took half of the time */
     progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (progress == MAP_FAILED)
