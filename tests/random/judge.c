@@ -422,15 +422,18 @@ apply_to_slot(struct judge *judge, const struct op *op, int16_t *hand, const voi
     }
 }
 
+/* What comes into hands and roots, and leaves them. */
 static void
-apply(struct judge *judge, const struct op *op, const void *result)
+apply_to_hand(struct judge *judge, const struct op *op, int16_t *hand, const void *result)
 {
-    int16_t *const hand = judge->shadow.hands[op->thread];
     static const uint8_t slots[SHAPES] = {[NODE] = 2, [WIDE] = 5, [ACTOR] = 2};
-    int16_t *const pin = &judge->shadow.pins[op->thread][(op->kind == OP_PIN ? op->b : op->a) % PINS];
     switch ((enum op_kind)op->kind) {
     case OP_NEW:
         shadow_bear(&judge->shadow, op->id, op->b, op->b == ARRAY ? op->c : slots[op->b], result);
+        hand[op->a] = op->id;
+        break;
+    case OP_MAP:
+        shadow_bear(&judge->shadow, op->id, MAP, 0, result);
         hand[op->a] = op->id;
         break;
     case OP_COPY: hand[op->a] = hand[op->b]; break;
@@ -447,20 +450,30 @@ apply(struct judge *judge, const struct op *op, const void *result)
         break;
     case OP_ROOT_STORE: judge->shadow.roots[op->a] = hand[op->b]; break;
     case OP_ROOT_EXCHANGE: swap(&judge->shadow.roots[op->a], &hand[op->b]); break;
-    case OP_WEAK: apply_weak(judge, op, hand, result); break;
-    case OP_UPGRADE: apply_upgrade(judge, op, hand, result); break;
-    case OP_MAP:
-        shadow_bear(&judge->shadow, op->id, MAP, 0, result);
-        hand[op->a] = op->id;
-        break;
-    case OP_MAP_SET: apply_map_set(judge, hand[op->a], hand[op->b], hand[op->c]); break;
-    case OP_MAP_GET: apply_map_get(judge, op, hand, result); break;
-    case OP_MAP_REMOVE: apply_map_remove(judge, hand[op->a], hand[op->b]); break;
     case OP_RESCUE:
         expect(judge, op, judge->shadow.saved[op->id], result);
         hand[op->a] = judge->shadow.saved[op->id];
         judge->shadow.saved[op->id] = NOTHING;
         break;
+    case OP_TRY:
+        if (result)
+            hand[op->a] = hand[op->b];
+        break;
+    default: apply_to_slot(judge, op, hand, result);
+    }
+}
+
+static void
+apply(struct judge *judge, const struct op *op, const void *result)
+{
+    int16_t *const hand = judge->shadow.hands[op->thread];
+    int16_t *const pin = &judge->shadow.pins[op->thread][(op->kind == OP_PIN ? op->b : op->a) % PINS];
+    switch ((enum op_kind)op->kind) {
+    case OP_WEAK: apply_weak(judge, op, hand, result); break;
+    case OP_UPGRADE: apply_upgrade(judge, op, hand, result); break;
+    case OP_MAP_SET: apply_map_set(judge, hand[op->a], hand[op->b], hand[op->c]); break;
+    case OP_MAP_GET: apply_map_get(judge, op, hand, result); break;
+    case OP_MAP_REMOVE: apply_map_remove(judge, hand[op->a], hand[op->b]); break;
     case OP_IMMORTAL:
         if (result)
             judge->shadow.thing[hand[op->a]].is_immortal = true;
@@ -472,10 +485,6 @@ apply(struct judge *judge, const struct op *op, const void *result)
     case OP_UNPIN: *pin = NOTHING; break;
     case OP_FREEZE: break; /* after what was noted */
     case OP_UNFREEZE: thaw(judge); break;
-    case OP_TRY:
-        if (result)
-            hand[op->a] = hand[op->b];
-        break;
     case OP_UNIQUE: apply_unique(judge, hand[op->a], result != NULL); break;
     case OP_COLLECT:
     case OP_STEP:
@@ -485,7 +494,7 @@ apply(struct judge *judge, const struct op *op, const void *result)
     case OP_POLL:
     case OP_BARRIER:
     case OP_KINDS: break;
-    default: apply_to_slot(judge, op, hand, result);
+    default: apply_to_hand(judge, op, hand, result);
     }
 }
 

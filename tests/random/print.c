@@ -30,6 +30,25 @@ print_text(const char *text, FILE *file)
     fputs(text, file);
 }
 
+/* Its operands are the first so many, as they are. */
+static void
+print_plain(const struct op *op, FILE *file)
+{
+    static const struct {
+        const char *name;
+        unsigned operands;
+    } acts[OP_KINDS] = {
+#define OP(kind, function, operands, weight) {#function, operands},
+        OPS(OP)
+#undef OP
+    };
+    const uint8_t all[] = {op->a, op->b, op->c, op->d, op->id};
+    fprintf(file, "act_%s(p", acts[op->kind].name);
+    for (unsigned i = 0; i < acts[op->kind].operands; i++)
+        fprintf(file, ", %u", all[i]);
+    fputs(");", file);
+}
+
 static void
 print_operation(const struct op *op, FILE *file)
 {
@@ -49,47 +68,8 @@ print_operation(const struct op *op, FILE *file)
         fprintf(file, "act_%s(p, %u, %u);", op->kind == OP_MAP ? "map" : "rescue", op->a, op->id);
         break;
     case OP_COLLECT: fprintf(file, "act_collect(p, %u);", op->d); break;
-#define PLAIN(kind, function, operands, weight)                                                    \
-    case OP_##kind: {                                                                              \
-        const uint8_t all[] = {op->a, op->b, op->c, op->d, op->id};                                \
-        fputs("act_" #function "(p", file);                                                        \
-        for (unsigned i = 0; i < operands; i++)                                                    \
-            fprintf(file, ", %u", all[i]);                                                         \
-        fputs(");", file);                                                                         \
-        break;                                                                                     \
-    }
-        PLAIN(COPY, copy, 2, )
-        PLAIN(MOVE, move, 2, )
-        PLAIN(DROP, drop, 1, )
-        PLAIN(GET, get, 3, )
-        PLAIN(SET, set, 3, )
-        PLAIN(CLEAR, clear, 2, )
-        PLAIN(ASSIGN, assign, 3, )
-        PLAIN(PEEK, peek, 2, )
-        PLAIN(LOAD, load, 3, )
-        PLAIN(STORE, store, 3, )
-        PLAIN(ROOT_LOAD, root_load, 2, )
-        PLAIN(ROOT_STORE, root_store, 2, )
-        PLAIN(ROOT_EXCHANGE, root_exchange, 2, )
-        PLAIN(UPGRADE, upgrade, 2, )
-        PLAIN(MAP_SET, map_set, 3, )
-        PLAIN(MAP_GET, map_get, 3, )
-        PLAIN(MAP_REMOVE, map_remove, 2, )
-        PLAIN(IMMORTAL, immortal, 1, )
-        PLAIN(PIN, pin, 2, )
-        PLAIN(UNPIN, unpin, 1, )
-        PLAIN(FREEZE, freeze, 0, )
-        PLAIN(UNFREEZE, unfreeze, 0, )
-        PLAIN(TRY, try, 2, )
-        PLAIN(UNIQUE, unique, 1, )
-        PLAIN(STEP, step, 0, )
-        PLAIN(SETTLE, settle, 0, )
-        PLAIN(BLOCK, block, 0, )
-        PLAIN(REATTACH, reattach, 0, )
-        PLAIN(POLL, poll, 0, )
-#undef PLAIN
     case OP_BARRIER: fprintf(file, "meet(p, %s);", op->d & 1 ? "true" : "false"); break;
-    case OP_KINDS: break;
+    default: print_plain(op, file);
     }
 }
 
