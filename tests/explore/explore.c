@@ -5,12 +5,16 @@
  * explore_full, which sees plain accesses too, for races and the other memory modes. Each hands over to the other
  * what is not its own.
  *
- * Exit status: 0 all is as expected, 1 a schedule failed, 2 usage.
+ * Exit status: 0 all is as expected; 1 a schedule failed; 2 usage; 3 a replay passed, but the sources do not know all
+ * decisions of its string any more: it is not the schedule that the string names.
  */
 #define _GNU_SOURCE
 #include "tests/explore/search.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,7 +26,8 @@ extern const struct explore_scenario *const explore_scenarios[]; /* null-termina
 static const char *const strategy_names[] = {"dfs", "random", "pct", "pos", "replay", "all"};
 
 static struct options {
-    const char *scenario, *replay, *hashes, *expects;
+    const char *scenario, *replay, *expects;
+    unsigned hashes; /* seeds; 0: not asked for */
     enum strategy strategy;
     unsigned modes; /* bit per memory mode */
     bool races, lists, points;
@@ -43,17 +48,30 @@ static struct totals {
 } *totals;
 
 static int
-usage(FILE *out)
+usage(void)
 {
-    fprintf(out, "usage: explore [--scenario NAME] [--strategy dfs|random|pct|pos|all] [--bound N]\n"
-                 "               [--mode sc|tso|pso|stale|all] [--race] [--schedules N] [--seconds S]\n"
-                 "               [--share S] [--seed S] [--per-script N] [--expects WORD] [--hashes N] [--points]\n"
-                 "               [--replay STRING] [--list]\n"
-                 "NAME may end with *; several are separated by commas. Schedules and seconds are per scenario and\n"
-                 "mode; 0 is no limit; --share: seconds of all together. --race looks for data races (in SC and with\n"
-                 "stale reads). --expects: each scenario must fail with a verdict of that word. --hashes: each of N\n"
-                 "seeds twice, with the same trace. --points: which words are scheduling points.\n");
-    return out == stderr ? 2 : 0;
+    printf("usage: explore [--scenario NAME] [--strategy dfs|random|pct|pos|all] [--bound N]\n"
+           "               [--mode sc|tso|pso|stale|all] [--race] [--schedules N] [--seconds S]\n"
+           "               [--share S] [--seed S] [--per-script N] [--expects WORD] [--hashes N] [--points]\n"
+           "               [--replay STRING] [--list]\n"
+           "NAME may end with *; several are separated by commas. Schedules and seconds are per scenario and\n"
+           "mode; 0 is no limit; --share: seconds of all together. --race looks for data races (in SC and with\n"
+           "stale reads). --expects: each scenario must fail with a verdict of that word. --hashes: each of N\n"
+           "seeds twice, with the same trace. --points: which words are scheduling points.\n");
+    return 0;
+}
+
+/* Says what is wrong with the command. */
+static bool __attribute__((format(printf, 1, 2)))
+refuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "explore: ");
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n");
+    va_end(arguments);
+    return false;
 }
 
 /* --- which ---------------------------------------------------------------------------------------- */
@@ -82,6 +100,23 @@ matches(const char *name)
             return false;
         pattern += length + 1;
     }
+}
+
+/* Each of the names that were given is some scenario's. */
+static bool
+all_are_known(void)
+{
+    const char *pattern = options.scenario;
+    while (pattern) {
+        size_t length = strcspn(pattern, ",");
+        unsigned i = 0;
+        while (explore_scenarios[i] && !matches_one(explore_scenarios[i]->name, pattern, length))
+            i++;
+        if (!explore_scenarios[i])
+            return refuse("there is no scenario \"%.*s\"; --list says which there are", (int)length, pattern);
+        pattern = pattern[length] ? pattern + length + 1 : NULL;
+    }
+    return true;
 }
 
 static void
@@ -240,13 +275,17 @@ replay_one(const struct explore_scenario *scenario, enum memory_mode mode)
     if (!set_up(scenario, mode))
         return 1;
     if (!failure_parse(&failure, replay_rest)) {
-        fprintf(stderr, "explore: this is no replay string\n");
+        refuse("cannot read \"%s\", script@decisions of a replay string of %s; a failure prints whole strings",
+               replay_rest, scenario->name);
         return 2;
     }
     bool fails = failure_replay(&failure);
     printf("%s: %s\n", scenario->name, fails ? failure.verdict : "passes");
+    if (failure.met < failure.event_count)
+        printf("%u of %u decisions were met: this is not the schedule that the string names\n", failure.met,
+               failure.event_count);
     report_steps(stdout);
-    return fails;
+    return fails ? 1 : failure.met < failure.event_count ? 3 : 0;
 }
 
 static int
@@ -254,8 +293,12 @@ hash_one(const struct explore_scenario *scenario, enum memory_mode mode)
 {
     if (!set_up(scenario, mode))
         return 1;
-    unsigned differ = 0, seeds = (unsigned)strtoul(options.hashes, NULL, 10);
+    unsigned differ = 0, seeds = options.hashes;
     uint64_t *first = calloc(seeds, sizeof *first);
+    if (!first) {
+        refuse("there is no memory for %u hashes; ask for fewer with --hashes", seeds);
+        return 2;
+    }
     for (unsigned i = 0; i < seeds; i++) /* learned first: what is a point must not change on the way */
         search_hash(options.budget.seed + i);
     for (unsigned i = 0; i < seeds; i++)
@@ -284,15 +327,31 @@ hand_over(char **arguments)
     exit(2);
 }
 
+/* Whether the build is one that failures name, and knows the mode. */
+static bool
+build_is_known(const char *build, const char *mode)
+{
+    bool is_sc = strcmp(mode, "sc") == 0, is_stale = strcmp(mode, "stale") == 0;
+    if (strcmp(build, "fast") != 0 && strcmp(build, "full") != 0 && strcmp(build, "race") != 0)
+        return refuse("there is no build \"%s\"; fast, full or race stands there in a replay string", build);
+    if ((strcmp(build, "fast") == 0 && !is_sc) || (strcmp(build, "race") == 0 && !is_sc && !is_stale))
+        return refuse("the build %s does not run in mode %s; take the replay string as a failure printed it", build,
+                      mode);
+    return true;
+}
+
 static int
 replay(char **arguments)
 {
     char name[128], mode[16], build[16];
     int used = 0;
     if (sscanf(options.replay, "%127[^@]@%15[^@]@%15[^@]@%n", name, mode, build, &used) != 3 || !used) {
-        fprintf(stderr, "explore: this is no replay string\n");
+        refuse("\"%s\" is no replay string, scenario@mode@build@script@decisions; a failure prints whole ones",
+               options.replay);
         return 2;
     }
+    if (!build_is_known(build, mode))
+        return 2;
     if ((strcmp(build, "fast") != 0) != EXPLORE_IS_FULL)
         hand_over(arguments);
     options.races = strcmp(build, "race") == 0;
@@ -301,7 +360,7 @@ replay(char **arguments)
         for (unsigned i = 0; explore_scenarios[i]; i++)
             if (strcmp(mode_names[m], mode) == 0 && strcmp(explore_scenarios[i]->name, name) == 0)
                 return in_a_child(replay_one, explore_scenarios[i], (enum memory_mode)m);
-    fprintf(stderr, "explore: there is no scenario %s, or no mode %s\n", name, mode);
+    refuse("there is no scenario %s, or no mode %s", name, mode);
     return 2;
 }
 
@@ -361,13 +420,15 @@ run_all(void)
                 worst = status;
         }
     if (totals->runs == 0) {
-        fprintf(stderr, "explore: there is no such scenario\n");
+        refuse("no scenario that was asked for runs in this mode");
         return 2;
     }
     if (!options.hashes)
         sum_up();
     return worst;
 }
+
+/* --- the command's words --------------------------------------------------------------------------- */
 
 static bool
 parse_mode(const char *name)
@@ -381,7 +442,7 @@ parse_mode(const char *name)
             options.modes = 1u << m;
             return true;
         }
-    return false;
+    return refuse("there is no mode \"%s\"; sc, tso, pso, stale or all comes after --mode", name);
 }
 
 static bool
@@ -392,57 +453,103 @@ parse_strategy(const char *name)
             options.strategy = i > STRATEGY_REPLAY ? STRATEGIES : (enum strategy)i;
             return true;
         }
-    return false;
+    return refuse("there is no strategy \"%s\"; dfs, random, pct, pos or all comes after --strategy", name);
+}
+
+/* A whole number from least to most. */
+static bool
+number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    uint64_t read = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end)
+        return refuse("cannot read \"%s\" after %s; a whole number is wanted", text, option);
+    if (errno == ERANGE || read < least || read > most)
+        return refuse("%s after %s is out of range; it goes from %llu to %llu", text, option,
+                      (unsigned long long)least, (unsigned long long)most);
+    *value = read;
+    return true;
+}
+
+static bool
+small_number(const char *option, const char *text, unsigned least, unsigned most, unsigned *value)
+{
+    uint64_t read;
+    if (!number(option, text, least, most, &read))
+        return false;
+    *value = (unsigned)read;
+    return true;
+}
+
+/* Seconds, not below zero. */
+static bool
+real(const char *option, const char *text, double *value)
+{
+    char *end;
+    double read = strtod(text, &end);
+    if (text[0] < '0' || text[0] > '9' || *end || !isfinite(read))
+        return refuse("cannot read \"%s\" after %s; a number of seconds is wanted, 0 or more", text, option);
+    *value = read;
+    return true;
+}
+
+/* One option and what comes after it. */
+static bool
+take(int letter, const char *text)
+{
+    switch (letter) {
+    case 's': options.scenario = text; return true;
+    case 't': return parse_strategy(text);
+    case 'b': return small_number("--bound", text, 0, UINT8_MAX, &options.budget.bound);
+    case 'm': return parse_mode(text);
+    case 'r': return options.races = true;
+    case 'n': return number("--schedules", text, 0, UINT64_MAX, &options.budget.schedules);
+    case 'c': return real("--seconds", text, &options.budget.seconds);
+    case 'e': return number("--seed", text, 0, UINT64_MAX, &options.budget.seed);
+    case 'p': options.replay = text; return true;
+    case 'l': return options.lists = true;
+    case 'a': return real("--share", text, &options.shared_seconds);
+    case 'x': options.expects = text; return true;
+    case 'o': return options.points = true;
+    case 'h': return small_number("--hashes", text, 1, 1u << 24, &options.hashes);
+    case 'q': return small_number("--per-script", text, 1, UINT32_MAX, &options.budget.per_script);
+    default: return false;
+    }
 }
 
 static bool
 parse(int count, char **arguments)
 {
     static const struct option longs[] = {
-        {"scenario", required_argument, NULL, 's'},  {"strategy", required_argument, NULL, 't'},
-        {"bound", required_argument, NULL, 'b'},     {"mode", required_argument, NULL, 'm'},
-        {"race", no_argument, NULL, 'r'},            {"schedules", required_argument, NULL, 'n'},
-        {"seconds", required_argument, NULL, 'c'},   {"seed", required_argument, NULL, 'e'},
-        {"replay", required_argument, NULL, 'p'},    {"list", no_argument, NULL, 'l'},
-        {"expects", required_argument, NULL, 'x'},   {"share", required_argument, NULL, 'a'},
-        {"points", no_argument, NULL, 'o'},          {"hashes", required_argument, NULL, 'h'},
+        {"scenario", required_argument, NULL, 's'},   {"strategy", required_argument, NULL, 't'},
+        {"bound", required_argument, NULL, 'b'},      {"mode", required_argument, NULL, 'm'},
+        {"race", no_argument, NULL, 'r'},             {"schedules", required_argument, NULL, 'n'},
+        {"seconds", required_argument, NULL, 'c'},    {"seed", required_argument, NULL, 'e'},
+        {"replay", required_argument, NULL, 'p'},     {"list", no_argument, NULL, 'l'},
+        {"expects", required_argument, NULL, 'x'},    {"share", required_argument, NULL, 'a'},
+        {"points", no_argument, NULL, 'o'},           {"hashes", required_argument, NULL, 'h'},
         {"per-script", required_argument, NULL, 'q'}, {NULL, 0, NULL, 0},
     };
-    int letter;
-    bool schedules_given = false;
-    while ((letter = getopt_long(count, arguments, "", longs, NULL)) != -1)
-        switch (letter) {
-        case 's': options.scenario = optarg; break;
-        case 't':
-            if (!parse_strategy(optarg))
-                return false;
+    bool schedules_given = false, seconds_given = false;
+    for (;;) {
+        int at = optind, letter = getopt_long(count, arguments, "+:", longs, NULL);
+        if (letter == -1)
             break;
-        case 'b': options.budget.bound = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 'm':
-            if (!parse_mode(optarg))
-                return false;
-            break;
-        case 'r': options.races = true; break;
-        case 'n':
-            options.budget.schedules = strtoull(optarg, NULL, 10);
-            schedules_given = true;
-            break;
-        case 'c':
-            options.budget.seconds = strtod(optarg, NULL);
-            if (!schedules_given)
-                options.budget.schedules = 0;
-            break;
-        case 'e': options.budget.seed = strtoull(optarg, NULL, 10); break;
-        case 'p': options.replay = optarg; break;
-        case 'l': options.lists = true; break;
-        case 'a': options.shared_seconds = strtod(optarg, NULL); break;
-        case 'x': options.expects = optarg; break;
-        case 'o': options.points = true; break;
-        case 'h': options.hashes = optarg; break;
-        case 'q': options.budget.per_script = (unsigned)strtoul(optarg, NULL, 10); break;
-        default: return false;
-        }
-    return optind == count && options.budget.per_script > 0;
+        if (letter == ':')
+            return refuse("something is wanted after %s; --help says what", arguments[at]);
+        if (letter == '?')
+            return refuse("cannot take \"%s\"; --help says which options there are", arguments[at]);
+        if (!take(letter, optarg))
+            return false;
+        schedules_given |= letter == 'n';
+        seconds_given |= letter == 'c';
+    }
+    if (seconds_given && !schedules_given)
+        options.budget.schedules = 0;
+    if (optind < count)
+        return refuse("\"%s\" belongs to no option; --help says which there are", arguments[optind]);
+    return all_are_known();
 }
 
 /* What is the full program's: everything but SC without races. Its status, after it has run in a child. */
@@ -452,6 +559,10 @@ run_the_rest(char **arguments)
     int status;
     fflush(stdout);
     pid_t child = fork();
+    if (child < 0) {
+        perror("explore: no process");
+        return 2;
+    }
     if (child == 0) {
         setenv("EXPLORE_REST", "1", 1);
         hand_over(arguments);
@@ -464,9 +575,9 @@ int
 main(int count, char **arguments)
 {
     if (count == 2 && strcmp(arguments[1], "--help") == 0)
-        return usage(stdout);
+        return usage();
     if (!parse(count, arguments))
-        return usage(stderr);
+        return 2;
     totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (options.lists) {
         list();

@@ -38,7 +38,7 @@ static struct {
 
     /* replay, and what is logged */
     struct event log[EVENTS_MAX], plan[EVENTS_MAX];
-    unsigned logged, plan_count, plan_next;
+    unsigned logged, plan_count, plan_next, plan_met;
     bool logs;
 } search;
 
@@ -207,6 +207,7 @@ decide_replay(unsigned count, const struct choice *options)
         if (options[i].kind == event->option.kind && options[i].fibre == event->option.fibre &&
             options[i].which == event->option.which) {
             search.plan_next++;
+            search.plan_met++;
             return i;
         }
     if (options[0].kind != OPTION_VALUE)
@@ -301,7 +302,7 @@ begin_schedule(uint64_t seed)
     search.random = scramble(seed);
     machine.depth = 0;
     machine.plan = search.kind == STRATEGY_DFS ? search.stack : NULL;
-    search.plan_next = 0;
+    search.plan_next = search.plan_met = 0;
     search.logged = 0;
     /* Plain choices among fibres come without options where nobody looks at them. */
     machine.wide = machine.all_points || machine.recording || search.kind == STRATEGY_PCT ||
@@ -528,11 +529,13 @@ search_depth_scripts(const struct budget *budget, struct outcome *outcome)
     }
 }
 
+/* A quarter of what is asked for at the most, so that the strategies have the rest. */
 static void
 learn(const struct budget *budget, struct outcome *outcome)
 {
     struct budget some = *budget;
-    some.schedules = outcome->schedules + LEARN;
+    uint64_t quarter = budget->schedules / 4 + (budget->schedules % 4 != 0);
+    some.schedules = budget->schedules && quarter < LEARN ? quarter : LEARN;
     search_chance(STRATEGY_RANDOM, &some, outcome);
 }
 
@@ -547,7 +550,7 @@ search_run(enum strategy kind, const struct budget *budget, struct outcome *outc
     if (!outcome->failure.found && (kind == STRATEGY_DFS || kind == STRATEGIES)) {
         struct budget half = now;
         if (kind == STRATEGIES) {
-            half.schedules = now.schedules / 2;
+            half.schedules = now.schedules / 2 + now.schedules % 2; /* not 0, which is no limit */
             half.until = outcome->cpu_begun + budget->seconds / 2;
         }
         if (machine.scenario->operations)
@@ -621,6 +624,35 @@ failure_print(const struct failure *failure, FILE *out)
     }
 }
 
+/* Reads digits. Null: there are none, or they say more than `most`. */
+static const char *
+parse_number(const char *text, uint32_t most, uint32_t *value)
+{
+    uint64_t number = 0;
+    const char *digit = text;
+    for (; *digit >= '0' && *digit <= '9' && number <= most; digit++)
+        number = number * 10 + (uint64_t)(*digit - '0');
+    *value = (uint32_t)number;
+    return digit == text || number > most ? NULL : digit;
+}
+
+/* operation.argument of a fibre; `count` operations there are. */
+static const char *
+parse_operation(const char *text, unsigned count, unsigned fibre, unsigned place)
+{
+    uint32_t operation, argument;
+    if (fibre >= machine.scenario->fibres || place >= EXPLORE_SCRIPT_MAX)
+        return NULL;
+    text = parse_number(text, count - 1, &operation);
+    if (!text || *text++ != '.')
+        return NULL;
+    text = parse_number(text, UINT8_MAX, &argument);
+    machine.script[fibre][place].operation = (uint8_t)operation;
+    machine.script[fibre][place].argument = (uint8_t)argument;
+    machine.script[fibre][place].deleted = !text;
+    return text;
+}
+
 static const char *
 parse_script(const char *text)
 {
@@ -630,55 +662,58 @@ parse_script(const char *text)
     unsigned count = 0;
     while (machine.scenario->operations && machine.scenario->operations[count].name)
         count++;
-    for (unsigned f = 0, i = 0; *text && *text != '@';) {
-        unsigned operation, argument;
-        int used = 0;
+    if (count == 0)
+        return strncmp(text, "-@", 2) == 0 ? text + 2 : NULL;
+    for (unsigned f = 0, i = 0; text && *text && *text != '@';)
         if (*text == '/') {
             f++;
             i = 0;
-        } else if (sscanf(text, "%u.%u%n", &operation, &argument, &used) == 2 && f < FIBRES &&
-                   i < EXPLORE_SCRIPT_MAX && operation < count) {
-            machine.script[f][i].operation = (uint8_t)operation;
-            machine.script[f][i].argument = (uint8_t)argument;
-            machine.script[f][i++].deleted = false;
-            text += used;
-            continue;
-        } else if (*text != ',' && *text != '-')
-            return NULL;
-        text++;
-    }
-    return *text == '@' ? text + 1 : NULL;
+            text++;
+        } else if (i == 0)
+            text = parse_operation(text, count, f, i++);
+        else
+            text = *text == ',' ? parse_operation(text + 1, count, f, i++) : NULL;
+    return text && *text == '@' ? text + 1 : NULL;
+}
+
+static const char *
+parse_event(const char *text, struct event *event)
+{
+    uint32_t fibre, access, target, which = 0;
+    text = parse_number(text, OUTSIDE, &fibre);
+    if (!text || *text++ != '.')
+        return NULL;
+    text = parse_number(text, UINT32_MAX, &access);
+    if (!text || *text++ != '>')
+        return NULL;
+    const char *letter = *text ? memchr(kind_letters, *text, sizeof kind_letters) : NULL;
+    if (!letter)
+        return NULL;
+    text = parse_number(text + 1, FIBRES - 1, &target);
+    if (text && *text == '.')
+        text = parse_number(text + 1, UINT8_MAX, &which);
+    *event = (struct event){.fibre = (uint8_t)fibre,
+                            .access = access,
+                            .option = {(uint8_t)(letter - kind_letters), (uint8_t)target, (uint8_t)which}};
+    return text;
 }
 
 bool
 failure_parse(struct failure *failure, const char *text)
 {
     text = parse_script(text);
-    if (!text)
-        return false;
     failure->event_count = 0;
-    while (*text && failure->event_count < EVENTS_MAX) {
-        struct event *event = &failure->events[failure->event_count++];
-        unsigned fibre, access, target, which = 0;
-        char kind;
-        int used = 0;
-        if (sscanf(text, "%u.%u>%c%u%n", &fibre, &access, &kind, &target, &used) != 4)
+    if (!text || !*text)
+        return text;
+    for (;;) {
+        if (failure->event_count == EVENTS_MAX)
             return false;
-        text += used;
-        if (*text == '.' && sscanf(text, ".%u%n", &which, &used) == 1)
-            text += used;
-        const char *letter = memchr(kind_letters, kind, sizeof kind_letters);
-        if (!letter || fibre > OUTSIDE || target >= FIBRES)
+        text = parse_event(text, &failure->events[failure->event_count++]);
+        if (!text || (*text && *text != ','))
             return false;
-        *event = (struct event){.fibre = (uint8_t)fibre,
-                                .access = access,
-                                .option = {(uint8_t)(letter - kind_letters), (uint8_t)target, (uint8_t)which}};
-        if (*text == ',')
-            text++;
-        else if (*text)
-            return false;
+        if (!*text++)
+            return true;
     }
-    return true;
 }
 
 /* What is a point is learned first: stores to points alone are delayed (memory.c). */
@@ -691,6 +726,7 @@ failure_replay(struct failure *failure)
     machine.notes = calloc(NOTES_MAX, sizeof *machine.notes);
     machine.recording = true;
     bool fails = replay_fails(failure->events, failure->event_count, "");
+    failure->met = search.plan_met;
     machine.recording = false;
     snprintf(failure->verdict, sizeof failure->verdict, "%s", fails ? machine.verdict : "");
     return fails;

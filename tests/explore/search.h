@@ -29,6 +29,7 @@ struct failure {
     enum strategy strategy;
     uint64_t seed;
     unsigned event_count;
+    unsigned met; /* decisions that the replay could take as they are written */
     struct event events[EVENTS_MAX];
     char verdict[1024], note[128];
 };
@@ -55,7 +56,7 @@ void search_run(enum strategy kind, const struct budget *budget, struct outcome 
 uint64_t search_hash(uint64_t seed);
 
 void failure_print(const struct failure *failure, FILE *out);
-/* From behind the build's @. */
+/* From behind the build's @. False: that is no script with decisions of this scenario. */
 bool failure_parse(struct failure *failure, const char *text);
 bool failure_replay(struct failure *failure);
 
