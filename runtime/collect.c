@@ -257,15 +257,19 @@ orr_collecting_end(struct orr_thread *thread)
 }
 
 /* How long a thread waits for another's collection. */
-enum waiting { NOT_AT_ALL, A_LITTLE, UNTIL_IT_ENDS };
+enum waiting { NOT_AT_ALL, A_LITTLE_ONCE, A_LITTLE, UNTIL_IT_ENDS };
 
 enum { PATIENCE_LOOKS = 50 }; /* each after ORR_PARK_NS at most, so a tenth of a second by the kernel's clock */
 
-/* Whether a collection that nobody asked for should start without us: the one under way may be in a callback or a
- * destroy that waits for what this thread has, a lock say. Then it is waited for once, not at every look. */
+/* Whether we should go on without the collection under way: it may be in a callback or a destroy that waits for what
+ * this thread has, a lock say. Where nothing but a trigger asked for it, it is waited for once, not at every look. */
 static bool
-is_out_of_patience(struct orr_thread *thread, uint64_t begun, unsigned looks)
+is_out_of_patience(struct orr_thread *thread, enum waiting waiting, uint64_t begun, unsigned looks)
 {
+    if (waiting == UNTIL_IT_ENDS)
+        return false;
+    if (waiting == A_LITTLE)
+        return looks >= PATIENCE_LOOKS;
     if (thread->given_up != begun && looks < PATIENCE_LOOKS)
         return false;
     thread->given_up = begun;
@@ -283,7 +287,7 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
     unsigned looks = 0;
     while (!orr_collecting_begin(thread, false)) {
         if (thread->collecting || waiting == NOT_AT_ALL ||
-            (waiting == A_LITTLE && is_out_of_patience(thread, begun, looks++)) ||
+            is_out_of_patience(thread, waiting, begun, looks++) ||
             !wait_for_collection(thread))
             return false;
         if (orr_load_acquire(done) > begun) /* sync:collecting  acquire */
@@ -309,7 +313,7 @@ run(struct orr_thread *thread, struct orr_collection *collection, enum waiting w
         return;
     run_collection(thread, collection);
     finish(thread, collection);
-    if (thread->postponed && !thread->cascading)
+    if (thread->postponed)
         orr_cascade_all(thread, thread->heap->options.release_slice);
 }
 
@@ -345,7 +349,7 @@ collect_if_due(struct orr_thread *thread, size_t bytes)
         return;
     orr_live_tell(thread);
     if (is_bound_near(heap, bytes)) {
-        collect(thread, "bound", ORR_URGENCY_COMPLETE, A_LITTLE);
+        collect(thread, "bound", ORR_URGENCY_COMPLETE, A_LITTLE_ONCE);
         return;
     }
     if (!is_due(thread))
@@ -354,7 +358,7 @@ collect_if_due(struct orr_thread *thread, size_t bytes)
         .cause = trigger_names[trigger_kind(heap)],
         .urgency = ORR_URGENCY_AUTOMATIC,
         .generation = heap->collector->due ? heap->collector->due(heap) : ORR_GENERATION_OLDEST};
-    run(thread, &collection, A_LITTLE);
+    run(thread, &collection, A_LITTLE_ONCE);
 }
 
 void
@@ -397,7 +401,7 @@ wait_for_callbacks(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     for (int i = 0; i < CALLBACK_WAITS && !thread->collecting; i++) {
-        if (!orr_load_acquire(&heap->gc.finalizing)) /* sync:finalizing  acquire: what was freed */
+        if (!orr_load_acquire(&heap->gc.finalizing)) /* sync:finalizing  acquire: as in wait_for_collection */
             return;
         orr_block_enter(thread);
         orr_sleep_ns(CALLBACK_WAIT_NS);

@@ -334,7 +334,6 @@ orr_fork_child(struct orr_thread *thread)
     settle_collection(thread);
     if (cascading)
         orr_attention_set(thread, ORR_ATTENTION_CASCADE); /* for what was postponed */
-    else
-        orr_cascade_all(thread, 0);
+    orr_cascade_all(thread, 0);
     orr_weak_call_all(thread, called);
 }

@@ -270,10 +270,13 @@ take_postponed(struct orr_thread *thread)
     }
 }
 
-/* All is all: a callback that stops the world, to collect say, postpones what it meets meanwhile. */
+/* All is all: a callback that stops the world, to collect say, postpones what it meets meanwhile. Within a callback the
+ * cascade that called it goes on afterwards; one upon the other would be as deep as the heap (law 7). */
 void
 orr_cascade_all(struct orr_thread *thread, uint64_t slice)
 {
+    if (thread->cascading)
+        return;
     do {
         take_postponed(thread);
         thread->heap->rc->cascade(thread, slice);

@@ -83,13 +83,15 @@ saturate_merged(struct orr_object *object)
 static int32_t
 merge(struct orr_thread *worker, struct orr_object *object, int32_t extra)
 {
-    if (orr_is_immortal(object))
-        return 1;
     /* relaxed, all: we exclude the owner and every other merger */
+    uint32_t owner = orr_load_relaxed(&object->owner);
+    if (owner == ORR_OWNER_IMMORTAL)
+        return 1;
     uint32_t count = orr_load_relaxed(&object->count);
     uint32_t local = count & ORR_COUNT_MASK;
     orr_store_relaxed(&object->count, count & ORR_UNCLAIMED);
-    orr_store_relaxed(&object->owner, 0);
+    if (owner != 0) /* else it was merged before, and any holder may make it immortal while we look */
+        orr_store_relaxed(&object->owner, 0);
     if (__builtin_expect(orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED, 0))
         orr_weak_disown(object); /* the flag: set by the owner before its cell names it */
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */

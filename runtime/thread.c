@@ -120,6 +120,7 @@ orr_thread_attach(struct orr_heap *heap, struct orr_thread **thread, struct orr_
     if (!fresh)
         return orr_fail(error, ORR_OUT_OF_MEMORY, "no memory to attach a thread");
     fresh->heap = heap;
+    fresh->given_up = UINT64_MAX; /* none: the first collection is number 0 while it begins */
     fresh->os_self = orr_os_thread_self();
     fresh->os_id = orr_os_thread_id();
     enum orr_status status = prepare(fresh, error);
@@ -216,7 +217,8 @@ orr_thread_detach(struct orr_thread *thread)
 /* --- blocking regions ------------------------------------------------------------------------------ */
 
 /* Callbacks that the poll itself put off (a finalizer collected, and the collection found others dead) would wait as
- * long as the thread is blocked: they run first. Within a callback they belong to the cascade that called it. */
+ * long as the thread is blocked: they run first. Within a callback they belong to the cascade that called it; what a
+ * slice leaves of the worklist waits for the thread in any case. */
 static void
 enter(struct orr_thread *thread)
 {

@@ -374,7 +374,8 @@ prove_by_counts(struct orr_heap *heap, struct orr_object_list *members)
     for (size_t i = 0; i < count; i++) {
         struct orr_object *object = orr_list_object(members, i);
         _Atomic(uint32_t) *word = orr_scratch(heap, object);
-        if (orr_load_relaxed(word) == 0)
+        /* what refers to an immortal is not counted, so that its word says nothing */
+        if (orr_load_relaxed(word) == 0 && !orr_is_immortal(object))
             continue;
         orr_store_relaxed(word, 0);
         proof.has_outside = true; /* who is saved is outside */
@@ -444,6 +445,18 @@ any_wants_destroy(const struct orr_object_list *members)
     return false;
 }
 
+/* A member that was let go of may wait in its owner's merge queue, which must not name what is freed. It is held: being
+ * merged does not end it. */
+static void
+unqueue_members(struct orr_thread *thread)
+{
+    if (!thread->heap->rc->drain)
+        return;
+    orr_world_stop(thread->heap, thread);
+    orr_counts_settle(thread);
+    orr_world_resume(thread->heap);
+}
+
 /* Whether anything was called. The set is held meanwhile: a member that lets go of another does not end it. */
 static bool
 destroy_members(struct orr_thread *thread, struct orr_object_list *members)
@@ -460,6 +473,8 @@ destroy_members(struct orr_thread *thread, struct orr_object_list *members)
         any = true;
         orr_destroy(thread, object);
     }
+    if (any)
+        unqueue_members(thread);
     return any;
 }
 
