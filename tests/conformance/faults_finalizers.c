@@ -1,10 +1,9 @@
 /* faults_finalizers.c - group f: finalizers that misbehave.
  *
- * f5, f6 and f9, where a finalizer waits for somebody else, are in faults_waiting.c; f20 and f21 in faults_last_acts.c.
- * Not here: f11, a finalizer that
- * leaves by longjmp (not allowed: locals are linked, local.h), and one that detaches the thread it runs on (not
- * allowed: thread.h). Old generations as a place of rescue are a collector's own business; here it is a root,
- * another garbage object, or an immortal one.
+ * f5, f6 and f9, where a finalizer waits for somebody else, are in faults_waiting.c; f20 and f21 in
+ * faults_last_acts.c. Not here: f11, a finalizer that leaves by longjmp (not allowed: locals are linked, local.h), and
+ * one that detaches the thread it runs on (not allowed: thread.h). Old generations as a place of rescue are a
+ * collector's own business; here it is a root, another garbage object, or an immortal one.
  */
 #include "runtime/finalize.h"
 #include "runtime/finish.h"

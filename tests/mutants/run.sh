@@ -137,7 +137,7 @@ run_tier() {
         >"$place/test.log" 2>&1 || status=$?
     [ "$status" -ne 0 ] || return 0
     [ "$status" -ne 124 ] || [ "$left" -eq "$seconds" ] || return 3
-    why=$(sed -n 's/^ *[0-9]* - \([^ ]*\) (\([^)]*\)).*/\1 (\2)/p' "$place/test.log" | head -n 1)
+    why=$(sed -n 's/^[[:space:]]*[0-9]* - \([^ ]*\) (\([^)]*\)).*/\1 (\2)/p' "$place/test.log" | head -n 1)
     [ "$status" -ne 124 ] || why="more than $seconds s"
     return 1
 }
