@@ -1,6 +1,6 @@
 /* comings.c - threads that attach, do a little, and detach, again and again, from 1, 4 and 32 system threads.
  *
- *     comings [--cycles N] [--seed N]      N attachments for each number of threads; preset: 6000
+ *     comings [--cycles N] [--seed N]      N attachments for each number of threads, at least 100; preset: 6000
  *
  * Each life makes a cycle of garbage, drops something of its own and something of another's. At the end the ledger
  * is balanced and nothing is left; and once it has warmed up (half of the lives), the process does not grow. What the
@@ -10,6 +10,8 @@
 
 #include "tests/hardship/hardship.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <jemalloc/jemalloc.h>
 #include <pthread.h>
 
@@ -144,20 +146,51 @@ run(const char *collector, uint32_t threads, uint64_t cycles)
     return last - warm;
 }
 
+/* --- the program ---------------------------------------------------------------------------------------- */
+
+static _Noreturn void
+usage(const char *program, const char *what, const char *argument)
+{
+    fprintf(stderr, "%s: %s \"%s\"; arguments are --cycles, --seed and --seconds, each with a NUMBER\n", program, what,
+            argument);
+    exit(2);
+}
+
+/* Takes --cycles out of the arguments: stress_begin reads the rest. */
+static uint64_t
+take_cycles(int *count, char **arguments)
+{
+    uint64_t cycles = 6000;
+    int kept = 1;
+    for (int i = 1; i < *count; i += 2) {
+        char *const name = arguments[i], *const value = i + 1 < *count ? arguments[i + 1] : NULL, *end;
+        const bool is_cycles = strcmp(name, "--cycles") == 0;
+        if (!is_cycles && strcmp(name, "--seed") != 0 && strcmp(name, "--seconds") != 0)
+            usage(arguments[0], "cannot read", name);
+        if (!value)
+            usage(arguments[0], "no number behind", name);
+        if (!is_cycles) {
+            arguments[kept++] = name;
+            arguments[kept++] = value;
+            continue;
+        }
+        errno = 0;
+        cycles = strtoull(value, &end, 10);
+        if (!isdigit((unsigned char)value[0]) || *end || errno || cycles < 100 || cycles > UINT32_MAX)
+            usage(arguments[0], "--cycles wants a number from 100 to 4294967295, not", value);
+    }
+    *count = kept;
+    return cycles;
+}
+
 int
 main(int count, char **arguments)
 {
     static const uint32_t crowds[] = {1, 4, 32};
-    uint64_t cycles = 6000;
     int64_t worst = INT64_MIN;
-    if (count > 2 && strcmp(arguments[1], "--cycles") == 0) {
-        cycles = strtoull(arguments[2], NULL, 10);
-        arguments[2] = arguments[0];
-        arguments += 2, count -= 2;
-    }
+    const uint64_t cycles = take_cycles(&count, arguments);
     stress_begin(count, arguments);
-    stress_check(cycles >= 100, "%llu are too few to tell", (unsigned long long)cycles);
-    storm_register();
+    stress_register(&storm_node);
     for (int i = 0; i < 3; i++) {
         const int64_t kib = run(i % 2 ? "trial" : "generations", crowds[i], cycles);
         worst = kib > worst ? kib : worst;
