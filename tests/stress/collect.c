@@ -104,6 +104,35 @@ walk(struct member *member, struct orr_thread *thread, struct orr_own *at)
     }
 }
 
+/* Two rings tied: garbage of several cycles, when both are dropped. `held`, here and below: perhaps nothing. */
+static void
+tie_rings(struct member *member, struct orr_thread *thread, struct orr_object *held)
+{
+    ORR_OWN(thread, other, orr_load_slot(thread, pick(member)));
+    if (held)
+        orr_store(thread, held, TIE, other.ref);
+}
+
+/* A tie goes; a loose node comes in its place, or not. */
+static void
+untie(struct member *member, struct orr_thread *thread, struct orr_object *held)
+{
+    ORR_OWN(thread, node, stress_below(&member->chance, 2) ? make_node(thread, loose) : NULL);
+    if (held)
+        orr_store(thread, held, TIE, node.ref);
+}
+
+/* Through a tie; and a root is moved there. */
+static void
+follow_tie(struct member *member, struct orr_thread *thread, struct orr_object *held)
+{
+    ORR_OWN(thread, tied, held ? orr_load(thread, held, TIE) : NULL);
+    if (!tied.ref)
+        return;
+    check_node(tied.ref);
+    orr_store_slot(thread, NULL, pick(member), tied.ref);
+}
+
 static void
 do_round(struct member *member, struct orr_thread *thread)
 {
@@ -119,26 +148,15 @@ do_round(struct member *member, struct orr_thread *thread)
         orr_store_slot(thread, NULL, pick(member), ring.ref);
         break;
     }
-    case 2: { /* two rings tied: garbage of several cycles, when both are dropped */
-        ORR_OWN(thread, other, orr_load_slot(thread, pick(member)));
-        if (held.ref)
-            orr_store(thread, held.ref, TIE, other.ref);
+    case 2:
+        tie_rings(member, thread, held.ref);
         break;
-    }
-    case 3: { /* a tie goes; a loose node comes in its place, or not */
-        ORR_OWN(thread, node, stress_below(&member->chance, 2) ? make_node(thread, loose) : NULL);
-        if (held.ref)
-            orr_store(thread, held.ref, TIE, node.ref);
+    case 3:
+        untie(member, thread, held.ref);
         break;
-    }
-    case 4: { /* through a tie; and the root is moved there */
-        ORR_OWN(thread, tied, held.ref ? orr_load(thread, held.ref, TIE) : NULL);
-        if (tied.ref) {
-            check_node(tied.ref);
-            orr_store_slot(thread, NULL, pick(member), tied.ref);
-        }
+    case 4:
+        follow_tie(member, thread, held.ref);
         break;
-    }
     case 5: { /* dropped; what is held stays whole for as long */
         ORR_OWN(thread, out, orr_exchange_slot(thread, NULL, pick(member), NULL));
         orr_poll(thread);

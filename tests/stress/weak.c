@@ -244,24 +244,46 @@ drop_ring(struct member *member, struct orr_thread *thread)
         publish_weak(member, thread, b.ref);
 }
 
+/* One that is known weakly, and dies at once unless others are to drop it. */
+static void
+make_known(struct member *member, struct orr_thread *thread, bool is_shared)
+{
+    ORR_OWN(thread, thing, make_thing(member, thread));
+    publish_weak(member, thread, thing.ref);
+    if (is_shared)
+        orr_store_slot(thread, NULL, any_thing(member), thing.ref);
+}
+
+/* What is held, perhaps nothing, comes to refer to a weak reference, which will die with it. */
+static void
+keep_weak(struct member *member, struct orr_thread *thread, struct orr_object *held)
+{
+    ORR_OWN(thread, weak, orr_load_slot(thread, any_weak(member)));
+    if (held)
+        orr_store(thread, held, 1, weak.ref);
+}
+
+/* A tie from what is held, which may close a cycle. */
+static void
+tie(struct member *member, struct orr_thread *thread, struct orr_object *held)
+{
+    ORR_OWN(thread, other, orr_load_slot(thread, any_thing(member)));
+    if (held)
+        orr_store(thread, held, 0, bazaar->makes_cycles ? other.ref : NULL);
+}
+
 static void
 do_round(struct member *member, struct orr_thread *thread)
 {
     ORR_OWN(thread, held, orr_load_slot(thread, any_thing(member)));
     if (held.ref)
         check_thing(held.ref);
-    switch (stress_below(&member->chance, 10)) {
-    case 0: { /* one that others will drop */
-        ORR_OWN(thread, thing, make_thing(member, thread));
-        publish_weak(member, thread, thing.ref);
-        orr_store_slot(thread, NULL, any_thing(member), thing.ref);
+    const uint32_t what = stress_below(&member->chance, 10);
+    switch (what) {
+    case 0:
+    case 1:
+        make_known(member, thread, what == 0);
         break;
-    }
-    case 1: { /* one that dies at once, known weakly */
-        ORR_OWN(thread, thing, make_thing(member, thread));
-        publish_weak(member, thread, thing.ref);
-        break;
-    }
     case 2: /* more weak references to what others are dropping */
         if (held.ref)
             publish_weak(member, thread, held.ref);
@@ -279,18 +301,12 @@ do_round(struct member *member, struct orr_thread *thread)
     case 6:
         drop_ring(member, thread);
         break;
-    case 7: { /* a weak reference that will die with an object */
-        ORR_OWN(thread, weak, orr_load_slot(thread, any_weak(member)));
-        if (held.ref)
-            orr_store(thread, held.ref, 1, weak.ref);
+    case 7:
+        keep_weak(member, thread, held.ref);
         break;
-    }
-    case 8: { /* a tie, which may close a cycle */
-        ORR_OWN(thread, other, orr_load_slot(thread, any_thing(member)));
-        if (held.ref)
-            orr_store(thread, held.ref, 0, bazaar->makes_cycles ? other.ref : NULL);
+    case 8:
+        tie(member, thread, held.ref);
         break;
-    }
     default:
         orr_block_enter(thread);
         orr_yield();
