@@ -2,8 +2,8 @@
  *
  * The mix: each operation has a weight (program.h), which each program bends to a taste of its own: to a quarter, to
  * three times as much, or not (weigh). A quarter of the programs makes objects immortal, one operation in sixty; not
- * those that must be the same under every pair. Of those that run freely, half fight for one root, and do hardly anything
- * but make, copy, drop, load, store and exchange.
+ * those that must be the same under every pair. Of those that run freely, half fight for one root, and do hardly
+ * anything but make, copy, drop, load, store and exchange.
  */
 #include "tests/random/program.h"
 
