@@ -221,6 +221,24 @@ print_finish(const struct program *program, const char *strategy, FILE *file)
             expects ? "true" : "false");
 }
 
+/* The threads, and the wait for them. */
+static void
+print_team(const struct program *program, FILE *file)
+{
+    fputs("    struct orr_os_thread team[THREADS];\n    void *(*const bodies[])(void *) = {", file);
+    for (unsigned i = 0; i < program->threads; i++)
+        fprintf(file, "%sthread_%u", i ? ", " : "", i);
+    fputs("};\n"
+          "    for (unsigned i = 0; i < THREADS; i++) {\n"
+          "        players[i].number = i;\n"
+          "        if (!orr_os_thread_start(&team[i], bodies[i], &players[i], 0))\n"
+          "            wrong(\"the system refuses a thread\");\n"
+          "    }\n"
+          "    for (unsigned i = 0; i < THREADS; i++)\n"
+          "        orr_os_thread_join(&team[i]);\n",
+          file);
+}
+
 static void
 print_main(const struct program *program, const char *strategy, FILE *file)
 {
@@ -257,20 +275,8 @@ print_main(const struct program *program, const char *strategy, FILE *file)
             program->is_quiet ? "true" : "false", program->plant);
     if (program->threads == 1)
         fputs("    player_open(&players[0], 0);\n    thread_0(&players[0]);\n", file);
-    else {
-        fputs("    struct orr_os_thread team[THREADS];\n    void *(*const bodies[])(void *) = {", file);
-        for (unsigned i = 0; i < program->threads; i++)
-            fprintf(file, "%sthread_%u", i ? ", " : "", i);
-        fputs("};\n"
-              "    for (unsigned i = 0; i < THREADS; i++) {\n"
-              "        players[i].number = i;\n"
-              "        if (!orr_os_thread_start(&team[i], bodies[i], &players[i], 0))\n"
-              "            wrong(\"the system refuses a thread\");\n"
-              "    }\n"
-              "    for (unsigned i = 0; i < THREADS; i++)\n"
-              "        orr_os_thread_join(&team[i]);\n",
-              file);
-    }
+    else
+        print_team(program, file);
     fputs("    orr_heap_destroy(stage.heap);\n    return 0;\n}\n", file);
 }
 
