@@ -26,7 +26,10 @@ body(unsigned fibre)
     struct orr_thread *thread = explore_thread(fibre);
     explore_use(object);
     orr_release(thread, object);
-    explore_detach(fibre);
+    if (fibre == 1)
+        orr_block_enter(thread);
+    else
+        explore_detach(fibre);
 }
 
 static void
