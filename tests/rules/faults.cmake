@@ -1,6 +1,7 @@
 # faults.cmake - tests/faults.md is the catalogue of this tree: each id in a scenario's `.covers` has one row; each
-# place in a row is there; and a scenario in a row says the row's id, so that neither side is changed alone. A place
-# is `room/name` or `room/name:test` within backquotes; the head of faults.md says what the rooms mean by a name.
+# place in a row is there; a scenario in a row says the row's id; and each seeded bug stands in a row, so that neither
+# side is changed alone. A place is `room/name` or `room/name:test` within backquotes; the head of faults.md says what
+# the rooms mean by a name.
 include(${CMAKE_CURRENT_LIST_DIR}/rule.cmake)
 set(scenarios tests/explore/scenarios)
 
@@ -114,5 +115,15 @@ foreach(file IN LISTS files)
       orr_rule_found("${file} covers ${id}, which has no row")
     endif()
   endforeach()
+endforeach()
+
+# The seeded bugs.
+file(READ ${ROOT}/tests/faults.md text)
+orr_rule_files(files tests/mutants/seeded/*.patch)
+foreach(file IN LISTS files)
+  string(REGEX REPLACE ".*/([0-9]+)_[^/]*$" "\\1" number "${file}")
+  if(NOT text MATCHES "\n\\| [A-Z][0-9]+ \\|[^\n]*`mutants/${number}`")
+    orr_rule_found("${file} stands in no row")
+  endif()
 endforeach()
 orr_rule_verdict()

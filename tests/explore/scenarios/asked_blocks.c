@@ -46,7 +46,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(asked_blocks) = {.name = EXPLORE_NAME,
-                                  .covers = "I1 I9",
+                                  .covers = "I1 I9 I27",
                                   .fibres = 2,
                                   .setup = setup,
                                   .body = body,

@@ -47,7 +47,7 @@ verify(void)
 }
 
 EXPLORE_SCENARIO(biased) = {.name = EXPLORE_NAME,
-                            .covers = "A1 B1 B2 B4 B5 B8",
+                            .covers = "A1 B1 B2 B4 B5 B8 B22",
                             .fibres = 3,
                             .setup = setup,
                             .body = body,

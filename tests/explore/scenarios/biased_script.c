@@ -160,7 +160,7 @@ static const struct explore_operation operations[] = {
 
 EXPLORE_SCENARIO(biased_script) = {
     .name = EXPLORE_NAME,
-    .covers = "A1 A8 A12 A14 B1 B2 B4 B5 B6 B8 B14 D1",
+    .covers = "A1 A8 A12 A14 B1 B2 B4 B5 B6 B8 B14 B22 D1",
     .fibres = FIBRES,
     .setup = setup,
     .body = body,

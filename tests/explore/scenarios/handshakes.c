@@ -54,7 +54,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(handshakes) = {.name = EXPLORE_NAME,
-                                .covers = "I1 I14",
+                                .covers = "I1 I14 I27",
                                 .fibres = 3,
                                 .setup = setup,
                                 .body = body,

@@ -48,7 +48,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(stops) = {.name = EXPLORE_NAME,
-                           .covers = "I1 I14",
+                           .covers = "I1 I14 I26",
                            .fibres = 3,
                            .setup = setup,
                            .body = body,
