@@ -10,9 +10,11 @@
 # the branches of lines that assert (orr_require, orr_assert, orr_unreachable), since a passing test takes one side of
 # them, and those of ORR_NEVER. Nothing else is left out, and no file is.
 #
-# The rules are run under each strategy, the rest of conformance/ under the one that has most to it and the one that
-# counts nothing; the tests of labels failing and random join when there are any. Exit status: 0, at or over both bars;
-# 1 under one, or a build or test failed; 2 usage, or a missing package.
+# What runs: unit/ and failing/, hardship/late, and of stress/ the programs sharing, slots, stop and weak under atomic
+# and biased counting, rooted or not; the rules of conformance/ under each strategy; the rest of conformance/ and
+# random/ under the variant that has most to it (biased_rooted) and the one that counts nothing (tracing_rooted). Exit
+# status: 0, at or over both bars; 1 under one, or a build or test failed; 2 usage, a missing package, or --again where
+# nothing has been counted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/packages.sh
@@ -86,13 +88,18 @@ judge() {
 }
 
 status=0
-case "$*" in
-'')
+case "$#${1+ $1}" in
+0)
     orr_packages
     build_programs
     run_programs || status=1
     ;;
---again) ;;
+'1 --again')
+    if [ ! -d "$build" ] || [ -z "$(find "$build" -name '*.gcda' -print -quit)" ]; then
+        echo "orrery: nothing has been counted in $build yet; run tests/coverage.sh" >&2
+        exit 2
+    fi
+    ;;
 *)
     echo "orrery: tests/coverage.sh knows no \"$*\"; usage: tests/coverage.sh [--again]" >&2
     exit 2

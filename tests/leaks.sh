@@ -1,8 +1,12 @@
 #!/bin/sh
 # leaks.sh PROGRAM [ARGUMENT...] - runs a program under AddressSanitizer, and fails when any of its
 # processes left a report. A leak is found when a process ends, after Criterion has judged the test
-# that leaked: without this, the test passes.
+# that leaked: without this, the test passes. Exit status: the program's; 1 for a report; 2 usage.
 set -eu
+if [ $# -eq 0 ]; then
+    echo "usage: leaks.sh PROGRAM [ARGUMENT...]" >&2
+    exit 2
+fi
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
 status=0

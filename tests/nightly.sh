@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tests/nightly.sh [TIER...] - runs the long tiers of nightly.list one after the other, or those named, and puts what
-# they counted into the table "proof" of tests/README.md. `tests/run.sh --nightly` installs packages, then runs this.
+# they counted into the table "proof" of tests/README.md. Missing packages are installed first. `tests/run.sh --nightly`
+# is this.
 #
 # A tier leaves its figures in the file that the environment variable ORR_FIGURES names, one per line:
 #   tier<TAB>what was counted<TAB>number<TAB>sum, max or min<TAB>bar
@@ -9,9 +10,12 @@
 #
 # A tier that fails, that needs more than its minutes, that leaves no figure, or whose script is missing, is a row that
 # says so, and the next tier runs. Its rows are replaced when it has ended; those of tiers that did not run stay, with
-# the date on which they did. Exit status: 0 all tiers ended well and met their bars; 1 not so; 2 usage.
+# the date on which they did. Exit status: 0 all tiers ended well and met their bars; 1 not so; 2 usage, or a
+# missing package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/packages.sh
+source tests/packages.sh
 list=tests/nightly.list
 page=tests/README.md
 
@@ -24,7 +28,7 @@ mapfile -t tiers < <(lines_of | awk '!seen[$1]++ { print $1 }')
 chosen=("$@")
 [ $# -gt 0 ] || chosen=("${tiers[@]}")
 for tier in "${chosen[@]}"; do
-    if [ -z "$(lines_of "$tier")" ]; then
+    if ! printf '%s\n' "${tiers[@]}" | grep -Fxq -e "$tier"; then
         echo "orrery: there is no tier \"$tier\"; the tiers are: ${tiers[*]}" >&2
         exit 2
     fi
@@ -33,6 +37,7 @@ if ! grep -qx '<!-- proof -->' "$page" || ! grep -qx '<!-- end of proof -->' "$p
     echo "orrery: $page has no <!-- proof --> with an <!-- end of proof --> after it" >&2
     exit 2
 fi
+orr_packages
 
 work=$(mktemp -d)
 child=

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/run.sh [--quick | --table | --nightly [TIER...]] - installs what the build needs, builds every preset and
-# runs its tests:
+# tests/run.sh [--quick | --table | --nightly [TIER...]] - installs what the build needs, builds four presets one after
+# the other and runs their tests:
 #   dev      everything          (--quick: this one alone)
 #   asan     unit, conformance, stress, checkers, fuzz, failing, random
 #   tsan     conformance, stress, checkers
@@ -17,13 +17,12 @@ source tests/packages.sh
 
 presets=(dev asan tsan release)
 table=no
-case "$*" in
-'') ;;
---quick) presets=(dev) ;;
---table) table=yes ;;
---nightly | '--nightly '*)
+case "$#${1+ $1}" in
+0) ;;
+'1 --quick') presets=(dev) ;;
+'1 --table') table=yes ;;
+*' --nightly')
     shift
-    orr_packages
     exec tests/nightly.sh "$@"
     ;;
 *)

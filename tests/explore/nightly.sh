@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# tests/explore/nightly.sh [BUILD [MINUTES]] - the long form, two runs at a time: every scenario depth first through
-# bound 4; then, for what is left of MINUTES (preset: 36, the build counted in), every scenario in the other memory
-# modes, with races, and by each strategy of chance with the seed of the day. BUILD is of preset dev (preset: build/dev,
-# configured if need be; what is run is built). Figures go to the file that ORR_FIGURES names. Exit status: 0 nothing
+# tests/explore/nightly.sh [BUILD [MINUTES]] - the long form, two runs at a time. For three fifths of MINUTES (preset:
+# 36, the build counted in) the scenarios depth first through bound 4: the written ones of three fibres come first, for
+# they must all be exhausted; the others go as far as the time does. Then, for what is left, every scenario in the other
+# memory modes, with races, and by each strategy of chance with the seed of the day. At least 1e8 schedules is the bar.
+# BUILD is of preset dev (preset: build/dev): a folder that CMake has configured, or, to be configured, one whose name
+# begins with build/ or /; what is run is built. Figures go to the file that ORR_FIGURES names. Exit status: 0 nothing
 # was found; 1 a schedule failed, or a build did; 2 usage.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=${1:-build/dev} minutes=${2:-36}
-if [ $# -gt 2 ] || [[ ! $minutes =~ ^[1-9][0-9]*$ ]]; then
-    echo "usage: tests/explore/nightly.sh [BUILD [MINUTES]]" >&2
+build=${1-build/dev} minutes=${2-36}
+if [ $# -gt 2 ] || [[ ! $minutes =~ ^[1-9][0-9]{0,4}$ ]] || {
+    [ ! -f "$build/CMakeCache.txt" ] && [[ $build != build/?* && $build != /?* ]]
+}; then
+    echo "usage: tests/explore/nightly.sh [BUILD [MINUTES]]: a build of preset dev (build/dev), and 1 to 99999 (36)" >&2
     exit 2
 fi
 { [ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build"; } >&2 || exit 1
@@ -27,7 +31,10 @@ sum_up() {
     awk -F '\t' -v OFS='\t' '
         !($2 in sum) { order[++count] = $2 }
         { sum[$2] += $3; bar[$2] = $5 }
-        END { for (i = 1; i <= count; i++) printf "explore\t%s\t%.0f\tsum\t%s\n", order[i], sum[order[i]], bar[order[i]] }
+        END {
+            for (i = 1; i <= count; i++)
+                printf "explore\t%s\t%.0f\tsum\t%s\n", order[i], sum[order[i]], bar[order[i]]
+        }
         ' "$work/figures" >"$work/sums"
     cut -f 2,3,5 "$work/sums"
     cat "$work/sums" >>"${ORR_FIGURES:-/dev/null}"

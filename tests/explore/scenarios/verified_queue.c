@@ -1,5 +1,5 @@
-/* verified_queue.c - there is no memory to queue a reference for its owner; while the releaser waits for its turn to stop
- * the world, another thread verifies the heap and finds nothing wrong with it. */
+/* verified_queue.c - there is no memory to queue a reference for its owner; while the releaser waits for its turn to
+ * stop the world, another thread verifies the heap and finds nothing wrong with it. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
