@@ -27,7 +27,8 @@
  * Run: ci safety -DTHREADS=2 -DOPS=2 -DREUSE=1
  * Run: nightly safety -DTHREADS=2 -DOPS=5 -DREUSE=1
  * Run: nightly safety -DTHREADS=3 -DOPS=3
- * Unreached in ci: assert((state>=2)) - takes a third thread, whose count lets the owner merge while a second hands over
+ * Unreached in ci: assert((state>=2)) - takes a third thread, whose count lets the owner merge while a
+ *   second hands over
  * Unreached in ci: shared = (shared-1) of thread - the statement after it
  * Unreached in ci: dead = ((state==3)&&(shared==0)) of thread - and the next
  * Mutants: safety -DTHREADS=2 -DOPS=3

@@ -18,9 +18,9 @@
  * lies in one holds what it refers to), allocation failures.
  *
  * Always (asserted): a finalizer runs at most once; in a collection no weak reference to a member is upgraded from
- * the first stop until the member is resurrected; after its clearing no upgrade ever; when an object is freed no thread,
- * root or object that lives on refers to it, and so what is resurrected has whole children; nothing is freed twice;
- * who dies by counting still has its weak references if its finalizer saves it; at the end all are freed.
+ * the first stop until the member is resurrected; after its clearing no upgrade ever; when an object is freed no
+ * thread, root or object that lives on refers to it, and so what is resurrected has whole children; nothing is freed
+ * twice; who dies by counting still has its weak references if its finalizer saves it; at the end all are freed.
  *
  * Run: ci safety -DMUTATORS=1 -DOPS=3 -DSECOND=1
  * Run: nightly safety -DMUTATORS=1 -DOPS=4 -DSECOND=1 -DREUSE=1
@@ -134,7 +134,8 @@ inline release_memory(it)
     atomic {
         assert(alive[it]);
         assert(root != it && held[1] != it && held[2] != it);
-        assert(!REFERS(A, it) && !REFERS(B, it) && !REFERS(C, it) || final[it] || dying[it] && !REFERS(1 + it % 3, it) && !REFERS(1 + (it + 1) % 3, it));
+        assert(!REFERS(A, it) && !REFERS(B, it) && !REFERS(C, it) || final[it] ||
+               dying[it] && !REFERS(1 + it % 3, it) && !REFERS(1 + (it + 1) % 3, it));
         assert(cell[it] != NAMED);
         alive[it] = false; rc[it] = 0; left[it] = 0; right[it] = 0; finalized[it] = false; garbage[it] = false;
         dying[it] = false; final[it] = false; cell[it] = NONE; new_cell[it] = false; runs[it] = 0
@@ -306,7 +307,8 @@ proctype mutator(byte self)
 
 /* One step along references of what is alive, out of the garbage; REACH as often as it takes. */
 #define TAKES(from, to) (in[from] && (left[from] == to || right[from] == to))
-#define SAVE(it) in[it] = in[it] || garbage[it] && (TAKES(A, it) || TAKES(B, it) || TAKES(C, it)); garbage[it] = garbage[it] && !in[it]
+#define SAVE(it) in[it] = in[it] || garbage[it] && (TAKES(A, it) || TAKES(B, it) || TAKES(C, it)); \
+    garbage[it] = garbage[it] && !in[it]
 #define REACH SAVE(A); SAVE(B); SAVE(C); SAVE(A); SAVE(B)
 
 /* The truth: whether a member is referred to from outside. */
@@ -314,7 +316,8 @@ proctype mutator(byte self)
 #define SEEN(it) (root == it || held[1] == it || held[2] == it || SEES(A, it) || SEES(B, it) || SEES(C, it))
 
 /* World stopped: no upgrade is under way. */
-#define CLEAR_ONE(it) cell[it] = (garbage[it] && cell[it] == NAMED -> CLEARED : cell[it]); new_cell[it] = new_cell[it] && !garbage[it]
+#define CLEAR_ONE(it) cell[it] = (garbage[it] && cell[it] == NAMED -> CLEARED : cell[it]); \
+    new_cell[it] = new_cell[it] && !garbage[it]
 #define CLEAR_WEAK atomic { CLEAR_ONE(A); CLEAR_ONE(B); CLEAR_ONE(C) }
 
 #if MUTANT == 12
@@ -344,11 +347,17 @@ proctype collector()
        running == 0;
        atomic {
            in[A] = WALKED(A); in[B] = WALKED(B); in[C] = WALKED(C);
-           assert(!in[A] || rc[A] >= FROM(in, A)); assert(!in[B] || rc[B] >= FROM(in, B)); assert(!in[C] || rc[C] >= FROM(in, C));
+           assert(!in[A] || rc[A] >= FROM(in, A));
+           assert(!in[B] || rc[B] >= FROM(in, B));
+           assert(!in[C] || rc[C] >= FROM(in, C));
 #if MUTANT == 17
-           garbage[A] = in[A] && rc[A] <= FROM(in, A) + 1; garbage[B] = in[B] && rc[B] <= FROM(in, B) + 1; garbage[C] = in[C] && rc[C] <= FROM(in, C) + 1;
+           garbage[A] = in[A] && rc[A] <= FROM(in, A) + 1;
+           garbage[B] = in[B] && rc[B] <= FROM(in, B) + 1;
+           garbage[C] = in[C] && rc[C] <= FROM(in, C) + 1;
 #else
-           garbage[A] = in[A] && rc[A] == FROM(in, A); garbage[B] = in[B] && rc[B] == FROM(in, B); garbage[C] = in[C] && rc[C] == FROM(in, C);
+           garbage[A] = in[A] && rc[A] == FROM(in, A);
+           garbage[B] = in[B] && rc[B] == FROM(in, B);
+           garbage[C] = in[C] && rc[C] == FROM(in, C);
 #endif
            in[A] = in[A] && !garbage[A]; in[B] = in[B] && !garbage[B]; in[C] = in[C] && !garbage[C];
            REACH;
@@ -382,9 +391,13 @@ proctype collector()
 #if MUTANT != 3
           atomic {
 #if MUTANT == 8 || MUTANT == 5
-              in[A] = garbage[A] && rc[A] != FROM(garbage, A); in[B] = garbage[B] && rc[B] != FROM(garbage, B); in[C] = garbage[C] && rc[C] != FROM(garbage, C);
+              in[A] = garbage[A] && rc[A] != FROM(garbage, A);
+              in[B] = garbage[B] && rc[B] != FROM(garbage, B);
+              in[C] = garbage[C] && rc[C] != FROM(garbage, C);
 #else
-              in[A] = garbage[A] && rc[A] - 1 != FROM(garbage, A); in[B] = garbage[B] && rc[B] - 1 != FROM(garbage, B); in[C] = garbage[C] && rc[C] - 1 != FROM(garbage, C);
+              in[A] = garbage[A] && rc[A] - 1 != FROM(garbage, A);
+              in[B] = garbage[B] && rc[B] - 1 != FROM(garbage, B);
+              in[C] = garbage[C] && rc[C] - 1 != FROM(garbage, C);
 #endif
               assert(!in[A] || SEEN(A)); assert(!in[B] || SEEN(B)); assert(!in[C] || SEEN(C));
               saved[A] = garbage[A]; saved[B] = garbage[B]; saved[C] = garbage[C];
@@ -392,7 +405,9 @@ proctype collector()
 #if MUTANT != 4
               REACH;
 #endif
-              saved[A] = saved[A] && !garbage[A]; saved[B] = saved[B] && !garbage[B]; saved[C] = saved[C] && !garbage[C];
+              saved[A] = saved[A] && !garbage[A];
+              saved[B] = saved[B] && !garbage[B];
+              saved[C] = saved[C] && !garbage[C];
               in[A] = 0; in[B] = 0; in[C] = 0
           };
 #endif

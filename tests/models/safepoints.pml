@@ -302,9 +302,10 @@ proctype thread(byte self)
        q = 0
 
     /* orr_poll_slow: at a loop's edge, and on the way into a blocking region. */
-    :: atomic { about == IDLE && (asked_stop[self] || asked_answer[self] || told[self]) || entering && !inside && !leaving &&
-                about != DETACH && !got ->
-                must_park = asked_stop[self]; must_answer = asked_answer[self]; must_merge = told[self]; got = entering };
+    :: atomic { about == IDLE && (asked_stop[self] || asked_answer[self] || told[self]) ||
+                entering && !inside && !leaving && about != DETACH && !got ->
+                must_park = asked_stop[self]; must_answer = asked_answer[self]; must_merge = told[self];
+                got = entering };
        if
        :: must_park -> atomic { state[self] = PARKED; must_park = false };
           state[self] != PARKED
@@ -322,7 +323,8 @@ proctype thread(byte self)
        fi
 
     /* enter, once it has polled */
-    :: atomic { entering && !inside && !leaving && (got || about == DETACH) -> got = false; assert(state[self] == RUNNING);
+    :: atomic { entering && !inside && !leaving && (got || about == DETACH) -> got = false;
+                assert(state[self] == RUNNING);
 #if MUTANT == 11
                 enters[self] = true
 #elif MUTANT == 4
@@ -400,7 +402,8 @@ proctype thread(byte self)
        fi
 
     /* orr_thread_detach: the queue is empty under the lock under which the thread leaves its slot. */
-    :: atomic { about == IDLE && !asked_stop[self] && !asked_answer[self] && !told[self] -> about = DETACH; SET(going, true) };
+    :: atomic { about == IDLE && !asked_stop[self] && !asked_answer[self] && !told[self] ->
+                about = DETACH; SET(going, true) };
        do
        :: atomic { !slot_locked[self] -> slot_locked[self] = true };
           atomic { got = !work[self]; if :: got -> present[self] = false :: else -> work[self] = false fi;
