@@ -54,7 +54,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(handshakes) = {.name = EXPLORE_NAME,
-                                .covers = "I1 I14 I27",
+                                .covers = "I1 I14",
                                 .fibres = 3,
                                 .setup = setup,
                                 .body = body,
