@@ -8,6 +8,7 @@
  *   race.c      happens-before (full build)
  *   platform.c  runtime/platform.h over fibres
  *   search.c    the strategies, which decide
+ *   string.c    replay strings
  *   report.c    the table of steps of a failure
  *
  * Threads: one thread of the system; the fibres take turns on it.
