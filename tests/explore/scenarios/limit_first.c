@@ -4,6 +4,8 @@
 
 #include "runtime/mutator.h"
 
+#include "collectors/catalogue.h"
+
 static struct orr_heap *heap;
 
 enum { BYTES = sizeof(struct orr_object) + (64 << 10), LIMIT = 150 << 10 };
