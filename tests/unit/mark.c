@@ -1,4 +1,4 @@
-/* mark.c - collectors/mark, beside strategies that count: marks that are older than they look. */
+/* mark.c - collectors/mark, beside strategies that count: marks that are older than they look, and long arrays. */
 #define ORR_RC atomic
 #define ORR_RC_HEADER "runtime/rc_atomic.h"
 #define ORR_ROOTED 1
@@ -81,4 +81,28 @@ Test(mark, who_waited_dead_through_collections_is_looked_into_when_it_lives_agai
         orr_thread_detach(thread);
         orr_heap_destroy(heap);
     }
+}
+
+Test(mark, a_long_array_is_looked_into_to_its_end)
+{
+    enum { LENGTH = 5000 }; /* several pieces, and a rest */
+    static uint16_t index;
+    static const struct orr_type type_array = {
+        .name = "array", .bytes = sizeof(struct orr_array), .flags = ORR_TYPE_ARRAY, .index = &index};
+    struct orr_heap_options options = small_options(&orr_rc_atomic, "mark", &orr_heap_blocks);
+    struct orr_error error;
+    heap = small_heap_open(&options);
+    cr_assert_eq(orr_type_register(&type_array, &error), ORR_OK);
+    struct orr_thread *const thread = small_attach(heap);
+    {
+        ORR_OWN(thread, array, orr_new_array(thread, &type_array, LENGTH, 0));
+        cr_assert(array.ref);
+        for (uint32_t i = 0; i < LENGTH; i++)
+            orr_give_slot(thread, array.ref, orr_element(array.ref, i), orr_new(thread, &small_pair));
+        collect(thread, 1);
+        cr_assert_eq(small_live(heap), 1 + LENGTH);
+    }
+    cr_assert_eq(small_live(heap), 0);
+    orr_thread_detach(thread);
+    orr_heap_destroy(heap);
 }
