@@ -242,6 +242,7 @@ orr_collecting_begin(struct orr_thread *thread, bool waits)
         if (!waits || !wait_for_collection(thread))
             return false;
     }
+    orr_assert(orr_load_relaxed(&heap->gc.finalizing) == 0); /* relaxed: the cas made it visible */
     thread->collecting = true;
     return true;
 }

@@ -8,9 +8,11 @@
  * not begin before the tickets of the time before have been used. See safepoint.c.
  *
  * sync          publishes                                observes                               then visible
- * block-enter   block_enter: cas, acq_rel                hold, stop: cas, acq_rel               all the thread did
+ * block-enter   block_enter: cas, acq_rel                hold, stop: cas, acquire               all the thread did
  * told          hold_or_tell: or, acq_rel                block_enter: cas, acq_rel              what is queued for it
- * block-leave   unhold: cas, acq_rel                     block_leave: cas, acq_rel              what was done for it
+ * block-leave   unhold: cas, release                     block_leave: cas, acquire              what was done for it
+ *
+ * Each of these is a read-modify-write of the same word, so a release stays readable through all that come after it.
  */
 #include "runtime/thread.h"
 
@@ -259,7 +261,7 @@ orr_block_leave(struct orr_thread *thread)
     uint32_t state = ORR_THREAD_BLOCKED;
     /* sync:block-leave  acquire: what was done on our behalf. One word and one cas: there is no moment
      * between looking and coming back in which a stop could be missed. */
-    if (orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_RUNNING))
+    if (orr_cas_acquire(&thread->state, &state, ORR_THREAD_RUNNING))
         return;
     uint64_t start_ns = orr_clock_ns();
     orr_ticket_take(thread->heap);
@@ -269,7 +271,7 @@ orr_block_leave(struct orr_thread *thread)
         if (is_held(state))
             orr_park(&thread->state, state, ORR_PARK_NS);
         state = ORR_THREAD_BLOCKED;
-    } while (!orr_cas_acq_rel(&thread->state, &state, ORR_THREAD_RUNNING)); /* sync:block-leave */
+    } while (!orr_cas_acquire(&thread->state, &state, ORR_THREAD_RUNNING)); /* sync:block-leave  as above */
     orr_ticket_return(thread->heap);
     orr_pause_note(thread, ORR_PAUSE_STOP, start_ns);
 }
@@ -286,7 +288,7 @@ orr_thread_hold(struct orr_thread *thread)
             return false;
         held = state == ORR_THREAD_BLOCKED ? (uint32_t)ORR_THREAD_HELD : state + ORR_THREAD_HOLDER;
         /* sync:block-enter  acquire: all the thread did before it blocked */
-    } while (!orr_cas_weak_acq_rel(&thread->state, &state, held));
+    } while (!orr_cas_weak_acquire(&thread->state, &state, held));
     return true;
 }
 
@@ -307,6 +309,6 @@ orr_thread_unhold(struct orr_thread *thread)
     uint32_t left;
     do
         left = state == ORR_THREAD_HELD ? (uint32_t)ORR_THREAD_BLOCKED : state - ORR_THREAD_HOLDER;
-    while (!orr_cas_weak_acq_rel(&thread->state, &state, left)); /* sync:block-leave  release: what we did for it */
+    while (!orr_cas_weak_release(&thread->state, &state, left)); /* sync:block-leave  release: what we did for it */
     orr_wake_all(&thread->state);
 }
