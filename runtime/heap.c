@@ -9,6 +9,7 @@
 #include "runtime/ledger.h"
 #include "runtime/local.h"
 #include "runtime/owner.h"
+#include "runtime/weak.h"
 
 #include <string.h>
 
@@ -256,6 +257,10 @@ orr_immortalise(struct orr_thread *thread, struct orr_object *object)
     struct orr_heap *heap = thread->heap;
     if (orr_is_immortal(object))
         return true;
+    /* Its owner upgrades by the cell alone, and counts: nothing takes such counts away again. Before the lock, which
+     * comes after that of the cells. */
+    if (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) /* relaxed: set by a holder */
+        orr_weak_disown(object);
     struct orr_root *root = orr_allocate(sizeof *root);
     orr_mutex_lock(&heap->roots_lock);
     bool was_first = !orr_is_immortal(object); /* two may do it at once; one root, one step, one count of it */

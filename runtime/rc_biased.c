@@ -437,7 +437,7 @@ try_retain(struct orr_thread *thread, struct orr_object *object)
         if (__builtin_expect(orr_is_saturated(shared), 0))
             return true;
         /* sync:last-shared  acquire: the reader held nothing, so it must see what holders wrote */
-        if (orr_cas_weak_acq_rel(&object->shared, &shared, shared + ORR_SHARED_UNIT))
+        if (orr_cas_weak_acquire(&object->shared, &shared, shared + ORR_SHARED_UNIT))
             return true;
     }
 }

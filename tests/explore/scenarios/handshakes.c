@@ -1,19 +1,22 @@
 /* handshakes.c - a question is asked of a thread that polls and of one that is blocked: each answers once, the blocked
- * one through the asker, and what the answer did is seen by asker and asked. */
+ * one through the asker; what the asked did before is seen by who answers, what the answer did by asker and asked. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
 
 static struct orr_heap *heap;
-static uint64_t answers[3]; /* plain: by fibre; the race detector judges */
+static uint64_t answers[3]; /* plain, both: by fibre; the race detector judges */
+static uint64_t work[3];    /* done before the first poll or blocking region */
 
 static void
 question(struct orr_thread *subject, void *argument)
 {
     (void)argument;
     for (unsigned fibre = 0; fibre < 3; fibre++)
-        if (explore_thread(fibre) == subject)
+        if (explore_thread(fibre) == subject) {
+            explore_check(work[fibre] == 1);
             answers[fibre]++;
+        }
 }
 
 static void
@@ -28,6 +31,7 @@ static void
 body(unsigned fibre)
 {
     struct orr_thread *thread = explore_thread(fibre);
+    work[fibre] = 1;
     if (fibre == 0) {
         orr_handshake(heap, thread, NULL, question, NULL);
         explore_check(answers[0] == 0 && answers[1] == 1 && answers[2] == 1);
