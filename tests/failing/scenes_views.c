@@ -54,9 +54,12 @@ play_lists(void)
     if (!chain.ref)
         return;
     ORR_OWN(thread, next, orr_get(thread, chain.ref, 0));
-    list(orr_objects(thread, ORR_GENERATION_ANY, &objects, &count, &stage.error), objects, count);
-    list(orr_referrers(thread, next.ref, &objects, &count, &stage.error), objects, count);
-    list(orr_referents(thread, chain.ref, &objects, &count, &stage.error), objects, count);
+    enum orr_status status = orr_objects(thread, ORR_GENERATION_ANY, &objects, &count, &stage.error);
+    list(status, objects, count);
+    status = orr_referrers(thread, next.ref, &objects, &count, &stage.error);
+    list(status, objects, count);
+    status = orr_referents(thread, chain.ref, &objects, &count, &stage.error);
+    list(status, objects, count);
     if (stage_ok(orr_type_histogram(thread, &rows, &count, &stage.error))) {
         stage_note(rows[0].objects);
         orr_rows_free(rows);
