@@ -1,9 +1,10 @@
 /* explore.c - the command: runs scenarios under strategies and memory modes, and says what was found.
  *
- * Each scenario runs in a process of its own, because its world lies at fixed addresses. There are two programs of
- * this text: explore, whose files under test are instrumented at atomic accesses alone, for SC at speed; and
- * explore_full, which sees plain accesses too, for races and the other memory modes. Each hands over to the other
- * what is not its own.
+ * Each scenario runs in a process of its own, because its world lies at fixed addresses. There are three programs of
+ * this text: explore, whose files under test are instrumented at atomic accesses alone, for SC at speed; explore_full,
+ * which sees plain accesses too, for races and the other memory modes, and has assertions on; and explore_bare, which
+ * looks for races in what stands without assertions, as in production. Each hands over to the others what is not its
+ * own.
  *
  * Exit status: 0 all is as expected; 1 a schedule failed; 2 usage; 3 a replay passed, but the sources do not know all
  * decisions of its string any more: it is not the schedule that the string names.
@@ -23,6 +24,7 @@
 
 extern const struct explore_scenario *const explore_scenarios[]; /* null-terminated; made by the build */
 
+static const char *const this_program = EXPLORE_IS_BARE ? "_bare" : EXPLORE_IS_FULL ? "_full" : "";
 static const char *const strategy_names[] = {"dfs", "random", "pct", "pos", "replay", "all"};
 
 static struct options {
@@ -30,7 +32,7 @@ static struct options {
     unsigned hashes; /* seeds; 0: not asked for */
     enum strategy strategy;
     unsigned modes; /* bit per memory mode */
-    bool races, lists, points;
+    bool races, bare, lists, points;
     double shared_seconds;
     struct budget budget;
 } options = {
@@ -51,13 +53,14 @@ static int
 usage(void)
 {
     printf("usage: explore [--scenario NAME] [--strategy dfs|random|pct|pos|all] [--bound N]\n"
-           "               [--mode sc|tso|pso|stale|all] [--race] [--schedules N] [--seconds S]\n"
-           "               [--share S] [--seed S] [--per-script N] [--expects WORD] [--hashes N] [--points]\n"
-           "               [--replay STRING] [--list]\n"
+           "               [--mode sc|tso|pso|stale|all] [--race] [--bare]\n"
+           "               [--schedules N] [--seconds S] [--share S] [--seed S] [--per-script N]\n"
+           "               [--expects WORD] [--hashes N] [--points] [--replay STRING] [--list]\n"
            "NAME may end with *; several are separated by commas. Schedules and seconds are per scenario and\n"
            "mode; 0 is no limit; --share: seconds of all together. --race looks for data races (in SC and with\n"
-           "stale reads). --expects: each scenario must fail with a verdict of that word. --hashes: each of N\n"
-           "seeds twice, with the same trace. --points: which words are scheduling points.\n");
+           "stale reads), --bare in the code without assertions, as in production. --expects: each scenario\n"
+           "must fail with a verdict of that word. --hashes: each of N seeds twice, with the same trace. --points:\n"
+           "which words are scheduling points.\n");
     return 0;
 }
 
@@ -310,17 +313,16 @@ hash_one(const struct explore_scenario *scenario, enum memory_mode mode)
     return differ != 0;
 }
 
-/* Becomes the other program. */
+/* Becomes another of the programs: "", "_full" or "_bare". */
 static _Noreturn void
-hand_over(char **arguments)
+hand_over(char **arguments, const char *program)
 {
     char other[512];
     ssize_t length = readlink("/proc/self/exe", other, sizeof other - 8);
     other[length > 0 ? length : 0] = 0;
     if (EXPLORE_IS_FULL)
-        other[strlen(other) - strlen("_full")] = 0;
-    else
-        strcat(other, "_full");
+        other[strlen(other) - strlen("_full")] = 0; /* _bare is as long */
+    strcat(other, program);
     fflush(stdout);
     execv(other, arguments);
     perror(other);
@@ -332,9 +334,10 @@ static bool
 build_is_known(const char *build, const char *mode)
 {
     bool is_sc = strcmp(mode, "sc") == 0, is_stale = strcmp(mode, "stale") == 0;
-    if (strcmp(build, "fast") != 0 && strcmp(build, "full") != 0 && strcmp(build, "race") != 0)
-        return refuse("there is no build \"%s\"; fast, full or race stands there in a replay string", build);
-    if ((strcmp(build, "fast") == 0 && !is_sc) || (strcmp(build, "race") == 0 && !is_sc && !is_stale))
+    bool is_fast = strcmp(build, "fast") == 0, is_full = strcmp(build, "full") == 0;
+    if (!is_fast && !is_full && strcmp(build, "race") != 0 && strcmp(build, "bare") != 0)
+        return refuse("there is no build \"%s\"; fast, full, race or bare stands there in a replay string", build);
+    if ((is_fast && !is_sc) || (!is_fast && !is_full && !is_sc && !is_stale))
         return refuse("the build %s does not run in mode %s; take the replay string as a failure printed it", build,
                       mode);
     return true;
@@ -352,9 +355,10 @@ replay(char **arguments)
     }
     if (!build_is_known(build, mode))
         return 2;
-    if ((strcmp(build, "fast") != 0) != EXPLORE_IS_FULL)
-        hand_over(arguments);
-    options.races = strcmp(build, "race") == 0;
+    const char *program = strcmp(build, "fast") == 0 ? "" : strcmp(build, "bare") == 0 ? "_bare" : "_full";
+    if (strcmp(program, this_program) != 0)
+        hand_over(arguments, program);
+    options.races = program[0] && strcmp(build, "full") != 0;
     replay_rest = options.replay + used;
     for (unsigned m = 0; m < MODES; m++)
         for (unsigned i = 0; explore_scenarios[i]; i++)
@@ -504,6 +508,7 @@ take(int letter, const char *text)
     case 'b': return small_number("--bound", text, 0, UINT8_MAX, &options.budget.bound);
     case 'm': return parse_mode(text);
     case 'r': return options.races = true;
+    case 'B': return options.races = options.bare = true;
     case 'n': return number("--schedules", text, 0, UINT64_MAX, &options.budget.schedules);
     case 'c': return real("--seconds", text, &options.budget.seconds);
     case 'e': return number("--seed", text, 0, UINT64_MAX, &options.budget.seed);
@@ -529,7 +534,8 @@ parse(int count, char **arguments)
         {"replay", required_argument, NULL, 'p'},     {"list", no_argument, NULL, 'l'},
         {"expects", required_argument, NULL, 'x'},    {"share", required_argument, NULL, 'a'},
         {"points", no_argument, NULL, 'o'},           {"hashes", required_argument, NULL, 'h'},
-        {"per-script", required_argument, NULL, 'q'}, {NULL, 0, NULL, 0},
+        {"per-script", required_argument, NULL, 'q'}, {"bare", no_argument, NULL, 'B'},
+        {NULL, 0, NULL, 0},
     };
     bool schedules_given = false, seconds_given = false;
     for (;;) {
@@ -565,7 +571,7 @@ run_the_rest(char **arguments)
     }
     if (child == 0) {
         setenv("EXPLORE_REST", "1", 1);
-        hand_over(arguments);
+        hand_over(arguments, "_full");
     }
     waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
@@ -585,13 +591,14 @@ main(int count, char **arguments)
     }
     if (options.replay)
         return replay(arguments);
+    const char *program = options.bare ? "_bare" : options.races || EXPLORE_IS_FULL ? "_full" : "";
+    if (strcmp(program, this_program) != 0)
+        hand_over(arguments, program);
     if (EXPLORE_IS_FULL) {
         if (getenv("EXPLORE_REST"))
             options.modes &= ~1u;
         return run_all();
     }
-    if (options.races)
-        hand_over(arguments);
     unsigned rest = options.modes & ~1u;
     int status = 0;
     options.modes &= 1u;

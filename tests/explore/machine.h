@@ -25,6 +25,11 @@ enum { EXPLORE_IS_FULL = 1 }; /* plain accesses are seen: modes other than SC, a
 #else
 enum { EXPLORE_IS_FULL = 0 };
 #endif
+#ifdef EXPLORE_BARE
+enum { EXPLORE_IS_BARE = 1 }; /* full, but without assertions, and always with races */
+#else
+enum { EXPLORE_IS_BARE = 0 };
+#endif
 
 enum {
     FIBRES = EXPLORE_FIBRES_MAX,

@@ -16,7 +16,7 @@ if [ $# -gt 2 ] || [[ ! $minutes =~ ^[1-9][0-9]{0,4}$ ]] || {
     exit 2
 fi
 { [ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build"; } >&2 || exit 1
-cmake --build "$build" --target explore explore_full >&2 || exit 1
+cmake --build "$build" --target explore explore_full explore_bare >&2 || exit 1
 
 work=$(mktemp -d)
 now=$(date +%s)
@@ -65,6 +65,7 @@ printf '%s\n' "${scenarios[@]}" | xargs -P 2 -I{} bash -c 'exhaust {}'
 
 # A way by itself: its share is of the time that is left by the clock, for the ways that are left, two at a time.
 ways=("--mode tso" "--mode pso" "--mode stale" "--mode sc --race" "--mode stale --race"
+ "--mode stale --bare"
     "--strategy random" "--strategy pct" "--strategy pos")
 names=$(printf '%s\n' "${scenarios[@]%% *}" | paste -sd ,)
 explore_by() {

@@ -1,7 +1,8 @@
 /* string.c - replay strings: a failure as text, written and read.
  *
  *   scenario@mode@build@script@decisions, without blanks
- *   build      fast: the program explore; full: explore_full; race: the same, and it looks for races
+ *   build      fast: the program explore; full: explore_full; race: the same, and it looks for races; bare: the program
+ *              explore_bare
  *   script     for each fibre, between slashes, operation.argument with commas between; - where there is none
  *   decisions  fibre.access>kind target[.which], with commas between; kind: r runs, b flushes, w wakes, v reads old
  *
@@ -17,7 +18,7 @@ void
 failure_print(const struct failure *failure, FILE *out)
 {
     fprintf(out, "%s@%s@%s@", machine.scenario->name, mode_names[machine.mode],
-            EXPLORE_IS_FULL ? machine.races ? "race" : "full" : "fast");
+            EXPLORE_IS_BARE ? "bare" : !EXPLORE_IS_FULL ? "fast" : machine.races ? "race" : "full");
     if (machine.scenario->operations)
         for (unsigned f = 0; f < machine.scenario->fibres; f++) {
             if (f)
