@@ -60,7 +60,7 @@ check(void)
 }
 
 EXPLORE_SCENARIO(in_turn) = {.name = EXPLORE_NAME,
-                             .covers = "C8 I10",
+                             .covers = "I10",
                              .fibres = 2,
                              .setup = setup,
                              .body = body,
