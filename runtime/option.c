@@ -104,6 +104,7 @@ store(const struct orr_option *option, void *settings, const char *owner, const 
     case ORR_OPTION_TEXT:
         if (strlen(value) >= ORR_OPTION_TEXT_BYTES)
             return refuse(option, owner, value, error);
+        memset(field, 0, ORR_OPTION_TEXT_BYTES); /* the same text is the same bytes */
         strcpy(field, value);
         return ORR_OK;
     }

@@ -130,7 +130,9 @@ enum fibre_state { FIBRE_READY, FIBRE_LOCKING, FIBRE_PARKED, FIBRE_JOINING, FIBR
 struct fibre {
     enum fibre_state state;
     const void *waits_for;  /* the mutex, the word, the thread */
-    uint64_t until_ns;      /* parked */
+    uint64_t until_ns;      /* parked, on a word that was as expected */
+    const uint32_t *word;
+    uint32_t expected;
     uintptr_t pending;      /* address of the access it stands before */
     bool pending_writes;
     bool is_fresh;   /* has come to no point yet */

@@ -250,6 +250,16 @@ orr_mutex_unlock(struct orr_mutex *mutex)
 
 /* --- parking, yielding ---------------------------------------------------------------------------- */
 
+static void
+park(const uint32_t *word, uint32_t expected, uint64_t timeout_ns)
+{
+    struct fibre *fibre = &machine.fibre[machine.self];
+    fibre->until_ns = machine.clock_ns + timeout_ns;
+    fibre->word = word;
+    fibre->expected = expected;
+    point_wait(FIBRE_PARKED, word);
+}
+
 void
 orr_park(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns)
 {
@@ -259,8 +269,7 @@ orr_park(_Atomic(uint32_t) *word, uint32_t expected, uint64_t timeout_ns)
     note_if(KIND_PARK, (uintptr_t)word, 4, expected, 0, HERE);
     if (*(uint32_t *)word != expected)
         return;
-    machine.fibre[machine.self].until_ns = machine.clock_ns + timeout_ns;
-    point_wait(FIBRE_PARKED, (const void *)word);
+    park((const uint32_t *)word, expected, timeout_ns);
 }
 
 void
@@ -385,8 +394,7 @@ orr_sleep_ns(uint64_t ns)
     if (machine.self == OUTSIDE)
         return;
     machine.fibre[machine.self].accesses++;
-    machine.fibre[machine.self].until_ns = machine.clock_ns + ns;
-    point_wait(FIBRE_PARKED, &nobody);
+    park(&nobody, nobody, ns);
 }
 
 /* --- the range of a heap, space.h ----------------------------------------------------------------- */

@@ -7,7 +7,7 @@
  *
  * A fibre that waits in a loop stands back (yielded): it is no option until another fibre has written
  * something. When all who could go on stand back, all may look again; a loop that nothing ends runs into
- * STEPS_MAX and is a livelock.
+ * STEPS_MAX and is a livelock. Who is parked last of all, on a word that is no more what it was, has lost its wake.
  *
  * Options at a point, in this order: the current fibre if it can go on; the others that can, in a circle from it;
  * stores under way that could become visible (memory.c); parked fibres, whose wait may end for no reason. The first
@@ -183,6 +183,11 @@ let_time_pass(void)
             first = i;
     if (first == FIBRES)
         return false;
+    const struct fibre *sleeper = &machine.fibre[first];
+    /* Where stores wait, the wake may have come before its store; no kernel's does. */
+    if (machine.live == 1u << first && machine.mode != MODE_TSO && machine.mode != MODE_PSO &&
+        *sleeper->word != sleeper->expected)
+        verdict("lost wake-up", "%u waits for a word to change that has changed, until its time is over", first);
     if (machine.clock_ns < machine.fibre[first].until_ns)
         machine.clock_ns = machine.fibre[first].until_ns;
     point_wake(first);

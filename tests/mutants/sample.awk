@@ -6,9 +6,8 @@
 #   dropped      a statement that fills a line is taken out
 #   swapped      a statement that fills a line comes after the next one, if one of them is a shared access with an order
 #
-# Not made, because nobody could be wrong by it: a wake that comes before its store (parks end by themselves), and what
-# comes before an unlock instead of after it. Not touched: comments, assertions, statistics (counters, pauses,
-# estimates), hints, what a compiler would refuse.
+# Not made, because nobody could be wrong by it: what comes before an unlock instead of after it. Not touched:
+# comments, assertions, statistics (counters, pauses, estimates), hints, what a compiler would refuse.
 
 function is_statement(text) {
     return text ~ /^[ \t]+[a-z_>*.\-]+[^=!<>]*(\(.*\)| = [^=].*|\+\+|--);[^"]*$/ &&
@@ -75,7 +74,7 @@ list {
     if (whole && is_statement(code))
         print FILENAME ":" FNR ":dropped"
     if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) &&
-        (shares(code) || shares(last)) && last !~ /unlock/ && code !~ /orr_wake/)
+        (shares(code) || shares(last)) && last !~ /unlock/)
         print FILENAME ":" (FNR - 1) ":swapped"
     last = code
     last_is_statement = whole && is_statement(code)

@@ -151,6 +151,18 @@ Test(option, an_owner_without_settings_says_so)
     cr_assert_str_eq(error.message, "none has no setting 'a'; it has: none");
 }
 
+Test(option, of_a_text_that_was_longer_nothing_is_left)
+{
+    struct settings once, twice;
+    struct orr_error error;
+    memset(&once, 0, sizeof once);
+    memset(&twice, 0, sizeof twice);
+    cr_assert_eq(orr_options_set(table, &once, "unit", "text=", &error), ORR_OK);
+    cr_assert_eq(orr_options_set(table, &twice, "unit", "text=longer", &error), ORR_OK);
+    cr_assert_eq(orr_options_set(table, &twice, "unit", "text=", &error), ORR_OK);
+    cr_assert_arr_eq(once.text, twice.text, sizeof once.text, "equal settings differ as bytes");
+}
+
 Test(option, a_text_that_does_not_fit_is_refused)
 {
     char text[ORR_OPTION_TEXT_BYTES + 16] = "text=";
