@@ -297,13 +297,13 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
     return true;
 }
 
-/* sync:collecting  release, all: the collection's doings */
+/* sync:collecting  release: the collection's doings */
 static void
 finish(struct orr_thread *thread, const struct orr_collection *collection)
 {
     for (int i = 0; i <= collection->generation; i++)
         orr_store_release(&thread->heap->gc.done[i], collection->number);
-    orr_add_acq_rel(&thread->heap->collections_done, 1);
+    orr_add_relaxed(&thread->heap->collections_done, 1); /* relaxed: statistics */
     orr_collecting_end(thread);
 }
 

@@ -22,8 +22,8 @@
  * parked     park: store, release                     wait_for: load, acquire             all the thread did
  * resumed    resume: store, release                   park: load, acquire                 all that was done meanwhile
  * token      token_release: store, release            token_take: cas, acquire            the last stop's doings
- * asked      handshake: store, release                answer: cas, acq_rel                the question
- * answered   answer: add, acq_rel on arrivals         handshake: load, acquire            what the question did
+ * asked      handshake: store, release                answer: cas, acquire                the question
+ * answered   answer: store, release                   handshake: load, acquire            what the question did
  *
  * Progress: blocking. A stop waits for the slowest thread's next poll; there is no limit to that but the
  * program's own polls. Who does not come is told of, if the heap's options ask for it (late.h).
@@ -292,7 +292,7 @@ answer(struct orr_thread *subject)
     struct orr_world *world = &subject->heap->world;
     uint32_t unanswered = 1;
     /* sync:asked  acquire: the question; the cas lets one party answer */
-    if (!orr_cas_acq_rel(&subject->handshake_pending, &unanswered, 2))
+    if (!orr_cas_acquire(&subject->handshake_pending, &unanswered, 2))
         return false;
     world->question(subject, world->question_argument);
     /* sync:answered  release: what the question did */
