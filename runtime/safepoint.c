@@ -36,10 +36,6 @@
 #include "runtime/late.h"
 #include "runtime/stop.h"
 
-/* Looks before sleeping: a running thread polls within microseconds; on two processors the one we wait
- * for may need ours, so then we yield. */
-enum { SPINS = 200, YIELDS = 20 };
-
 /* --- pauses, attention, tickets -------------------------------------------------------------------- */
 
 void
@@ -92,9 +88,9 @@ orr_arrival_note(struct orr_thread *thread)
 static void
 wait_a_little(struct orr_world *world, struct orr_wait *wait, uint32_t arrivals_seen)
 {
-    if (++wait->looks < SPINS)
+    if (++wait->looks < ORR_WAIT_SPINS)
         orr_spin_hint();
-    else if (wait->looks < SPINS + YIELDS)
+    else if (wait->looks < ORR_WAIT_SPINS + ORR_WAIT_YIELDS)
         orr_yield();
     else
         orr_park(&world->arrivals, arrivals_seen, ORR_PARK_NS);
@@ -111,8 +107,8 @@ static void
 tell_if_late(struct orr_heap *heap, struct orr_wait *wait, struct orr_thread *thread, uint32_t waiter,
              const char *awaited)
 {
-    if (wait->looks < SPINS + YIELDS || orr_load_relaxed(&thread->state) != ORR_THREAD_RUNNING ||
-        !orr_wait_is_late(heap, wait))
+    if (wait->looks < ORR_WAIT_SPINS + ORR_WAIT_YIELDS ||
+        orr_load_relaxed(&thread->state) != ORR_THREAD_RUNNING || !orr_wait_is_late(heap, wait))
         return;
     orr_wait_tell(heap, wait,
                   (struct orr_late){.thread_id = thread->id,

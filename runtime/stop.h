@@ -8,6 +8,10 @@
  * short enough that a lost wake is a hiccup. */
 enum { ORR_PARK_NS = 2000000 };
 
+/* Looks at a thread before sleeping: one that runs polls within microseconds; on two processors the one we wait for may
+ * need ours, so then we yield. */
+enum { ORR_WAIT_SPINS = 200, ORR_WAIT_YIELDS = 20 };
+
 /* A ticket of someone who waits to attach, to detach or to come back while the world is stopped. */
 void orr_ticket_take(struct orr_heap *heap);
 void orr_ticket_return(struct orr_heap *heap);

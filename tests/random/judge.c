@@ -226,6 +226,8 @@ static void
 begin(struct judge *judge)
 {
     judge->finalized_now = 0;
+    for (int i = 0; i < THINGS; i++)
+        judge->shadow.thing[i].is_owed = false;
     memset(judge->is_fresh, 0, sizeof judge->is_fresh);
 }
 

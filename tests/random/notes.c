@@ -99,7 +99,7 @@ static void
 on_call(struct judge *judge, int id, bool is_collecting)
 {
     struct thing *const thing = &judge->shadow.thing[id];
-    if (!thing->has_callback || (!thing->is_alive && !judge->is_delayed))
+    if (!thing->has_callback || (!thing->is_alive && !thing->is_owed && !judge->is_delayed))
         judge_wrong("the callback of weak reference %d runs, which %s", id,
                     thing->has_callback ? "is dead" : "has none");
     thing->was_called = true;

@@ -193,8 +193,10 @@ shadow_kill(struct shadow *shadow, int id)
 {
     shadow->thing[id].is_alive = false;
     for (int i = 0; i < THINGS; i++)
-        if (shadow->thing[i].referent == id && shadow->thing[i].shape == WEAK)
+        if (shadow->thing[i].referent == id && shadow->thing[i].shape == WEAK) {
             shadow->thing[i].is_cleared = true;
+            shadow->thing[i].is_owed = shadow->thing[i].is_alive;
+        }
     for (unsigned i = 0; i < shadow->entries; i++)
         if (shadow->entry[i].map == id || shadow->entry[i].key == id)
             shadow->entry[i].is_live = false;

@@ -23,6 +23,7 @@ struct thing {
     bool is_tainted;    /* weak: it may have been cleared; not yet looked at */
     bool is_excused;    /* weak: it once was tainted; its callback may have run, or may never */
     bool has_callback, was_called;
+    bool is_owed; /* weak: it lived when its referent died, in this operation, and may die of that too */
     uint8_t shape, slots;
     int16_t slot[SLOTS];
     int16_t referent;    /* weak */

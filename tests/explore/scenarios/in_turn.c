@@ -1,5 +1,5 @@
-/* in_turn.c - two threads drop a cycle with a finalizer and collect, at once or in turn: what a collection says of itself
- * and what its callbacks at both ends write is seen by the next, and is not undone by the one before. */
+/* in_turn.c - two threads drop a cycle with a finalizer and collect, at once or in turn: what a collection says of
+ * itself and what its callbacks at both ends write is seen by the next, and is not undone by the one before. */
 #include "tests/explore/explore.h"
 
 #include "runtime/gc.h"

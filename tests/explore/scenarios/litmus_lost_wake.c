@@ -1,4 +1,4 @@
-/* litmus_lost_wake.c - who parks is woken before the word changes, and by nobody afterwards: only time ends its wait. */
+/* litmus_lost_wake.c - who parks is woken before the word changes, and by nobody afterwards: only time ends it. */
 #include "tests/explore/explore.h"
 
 #include "runtime/atomics.h"
