@@ -28,8 +28,9 @@
  * the lock of its slot; and anybody while the world is stopped. Each excludes the others.
  *
  * sync          publishes                              observes                               then visible
- * merged        merge: cas, acq_rel                    every cas on shared, acq_rel           owner's last writes
- * last-shared   drop_shared: cas, acq_rel              owner_zero: load, acquire; merge: cas  foreign holders' writes
+ * merged        merge: cas, acq_rel                    every cas on shared, acquire           owner's last writes
+ * last-shared   drop_shared: cas, acq_rel              owner_zero: load, acquire; merge,      foreign holders' writes
+ *                                                      try_retain: cas
  * queue         enqueue: lock of the owner's slot      take_queue: the same lock              the QUEUED state
  *
  * Progress: retain and the owner's release are wait-free; a foreign release is lock-free, but for the

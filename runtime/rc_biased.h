@@ -71,7 +71,7 @@ orr_rc_exchange_slot(struct orr_thread *thread, struct orr_slot *slot, struct or
 }
 
 /* The owner of an unmerged referent needs no lock: nobody else can free it, nor merge it while we run, and
- * who merges it or clears the cell takes our name away first. */
+ * who merges it, makes it immortal or clears the cell takes our name away first. */
 static inline struct orr_object *
 orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
 {

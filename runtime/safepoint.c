@@ -24,6 +24,7 @@
  * token      token_release: store, release            token_take: cas, acquire            the last stop's doings
  * asked      handshake: store, release                answer: cas, acquire                the question
  * answered   answer: store, release                   handshake: load, acquire            what the question did
+ * arrived    arrival_note, answer: add, acq_rel       wait_for*: load, acquire            why to look once more
  *
  * Progress: blocking. A stop waits for the slowest thread's next poll; there is no limit to that but the
  * program's own polls. Who does not come is told of, if the heap's options ask for it (late.h).
@@ -80,7 +81,7 @@ orr_arrival_note(struct orr_thread *thread)
     /* relaxed: if we miss that someone waits, its park times out and it looks at our state itself */
     if (orr_load_relaxed(&thread->attention) == 0 && orr_load_relaxed(&world->token) == 0)
         return;
-    orr_add_acq_rel(&world->arrivals, 1); /* sync:answered  release: what we did before arriving */
+    orr_add_acq_rel(&world->arrivals, 1); /* sync:arrived  release: what we did before arriving */
     orr_wake_all(&world->arrivals);
 }
 
@@ -193,7 +194,7 @@ wait_for(struct orr_heap *heap, struct orr_thread *self, struct orr_thread *thre
     struct orr_world *world = &heap->world;
     struct orr_wait wait = {0};
     for (;;) {
-        uint32_t arrivals = orr_load_acquire(&world->arrivals); /* sync:answered  acquire */
+        uint32_t arrivals = orr_load_acquire(&world->arrivals); /* sync:arrived  acquire */
         /* sync:parked  acquire: all the thread did before it parked */
         if (orr_load_acquire(&thread->state) == ORR_THREAD_PARKED || orr_thread_hold(thread))
             return;
@@ -315,7 +316,7 @@ wait_for_answer(struct orr_heap *heap, struct orr_thread *self, struct orr_threa
     struct orr_world *world = &heap->world;
     struct orr_wait wait = {0};
     for (;;) {
-        uint32_t arrivals = orr_load_acquire(&world->arrivals); /* sync:answered  acquire */
+        uint32_t arrivals = orr_load_acquire(&world->arrivals); /* sync:arrived  acquire */
         if (orr_load_acquire(&subject->handshake_pending) == 0) /* sync:answered  acquire */
             return;
         if (answer_for(subject))

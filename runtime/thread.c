@@ -12,7 +12,8 @@
  * told          hold_or_tell: or, acq_rel                block_enter: cas, acq_rel              what is queued for it
  * block-leave   unhold: cas, release                     block_leave: cas, acquire              what was done for it
  *
- * Each of these is a read-modify-write of the same word, so a release stays readable through all that come after it.
+ * Each of these is a read-modify-write of the same word, so a release stays readable through all that come after it,
+ * until the thread parks or is resumed (safepoint.c): plain stores, ordered by the stop.
  */
 #include "runtime/thread.h"
 

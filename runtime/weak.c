@@ -444,7 +444,7 @@ orr_weak_disown(struct orr_object *object)
         struct orr_weak_cell *cell = find(object, kind);
         if (cell)
             orr_store_relaxed(&cell->owner,
-                              0); /* relaxed: read by the owner, for whom or by whom we merge */
+                              0); /* relaxed: read by the owner, for whom we work or who we are */
     }
     orr_weaks_unlock();
 }

@@ -108,7 +108,7 @@ uint64_t orr_weak_cells(struct orr_heap *heap);
 void orr_weak_suspend(struct orr_thread *thread, struct orr_object *object);
 /* The object lives again, held by the caller. */
 void orr_weak_resume(struct orr_thread *thread, struct orr_object *object);
-/* A biased referent is about to be merged: its owner is nobody special any more. */
+/* A referent is about to be merged, or to become immortal: its owner is nobody special any more. */
 void orr_weak_disown(struct orr_object *object);
 
 /* Clears all weak references to an object that is certain to die. Those with a callback that still live are

@@ -555,6 +555,8 @@ parse(int count, char **arguments)
         options.budget.schedules = 0;
     if (optind < count)
         return refuse("\"%s\" belongs to no option; --help says which there are", arguments[optind]);
+    if (options.bare && (options.modes & (EXPLORE_TSO | EXPLORE_PSO)))
+        return refuse("--bare looks for races, and races are looked for in --mode sc and --mode stale alone");
     return all_are_known();
 }
 

@@ -50,7 +50,8 @@
  *     ordered by what is; the race detector looks at scenarios too. What only one fibre uses
  *     (references that it holds: its ghost state) is plain, in an array indexed by the fibre.
  *   - A wait is a loop with orr_yield() or orr_spin_hint() in it (the fibre then stands back until another one
- *     has moved), or a park, or a blocking region. Ten thousand steps without an end are a livelock.
+ *     has moved), or a park, which needs a wake after each change of its word, or a blocking region. Ten
+ *     thousand steps without an end are a livelock.
  *   - Few steps: each operation more makes exhaustion ten times dearer. Two or three operations per fibre for a
  *     written scenario; leave variety to generated ones.
  *   - setup, check and verify run outside the schedule: alone, on one stack; what they do is no step.

@@ -73,7 +73,7 @@ name_of() { basename "$1" .patch; }
 
 # Applies a patch (or, with -R, takes it back) to the copy. The sources may have moved a little under it.
 apply() {
-    patch -p0 -s -t -d "$tree" --no-backup-if-mismatch -r - "${@:2}" <"$1" >/dev/null
+    patch -p0 -s -f -d "$tree" --no-backup-if-mismatch -r - "${@:2}" <"$1" >/dev/null
 }
 
 if [ "$mode" = list ]; then
@@ -97,7 +97,7 @@ copy() {
 if [ "$mode" = check ]; then
     bad=0
     for patch in "${patches[@]}"; do
-        if ! patch -p0 -s -t -F 2 --dry-run <"$patch" >/dev/null; then
+        if ! patch -p0 -s -f -F 2 --dry-run <"$patch" >/dev/null; then
             echo "orrery: the seeded bug $(name_of "$patch") does not apply to the sources any more; make it anew" >&2
             bad=2
         fi

@@ -4,10 +4,9 @@
 #   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas keeps half of its order)
 #   negated      a condition that fills a line is turned round
 #   dropped      a statement that fills a line is taken out
-#   swapped      a statement that fills a line comes after the next one, if one of them is a shared access with an order
+#   swapped      a statement that fills a line comes after the next one, if one of them is a shared access
 #
-# Not made, because nobody could be wrong by it: what comes before an unlock instead of after it. Not touched:
-# comments, assertions, statistics (counters, pauses, estimates), hints, what a compiler would refuse.
+# Not touched: comments, assertions, statistics (counters, pauses, estimates), hints, what a compiler would refuse.
 
 function is_statement(text) {
     return text ~ /^[ \t]+[a-z_>*.\-]+[^=!<>]*(\(.*\)| = [^=].*|\+\+|--);[^"]*$/ &&
@@ -15,10 +14,29 @@ function is_statement(text) {
         text !~ /orr_assert|orr_require|counters|pause_note|_ns|prefetch|^[ \t]+(struct|enum|bool|uint|int|size_t|const|uintptr_t|unsigned|static)/
 }
 
-# Writes what others may read, at a moment that matters: a relaxed store has none.
+# Writes what others may read.
 function shares(text) {
-    gsub(/orr_(store|or|and|add|sub)_relaxed/, "", text)
-    return text ~ /orr_(store|cas|exchange|or|and|add|sub|mutex|slot_(un)?lock|wake|owner|weak)_/
+    return text ~ /orr_(store|cas|exchange|or|and|add|sub|mutex|wake|owner|weak)_|orr_slot_(un)?lock\(/
+}
+
+# What a line writes without an order: "" if that cannot be said.
+function written(text) {
+    sub(/^[ \t]*/, "", text)
+    if (text !~ /^orr_store_relaxed\(&/ && text !~ /^[a-z_>.\-]+ = [^(]*;/)
+        return ""
+    sub(/^orr_store_relaxed\(&/, "", text)
+    sub(/(,| = ).*/, "", text)
+    return text
+}
+
+# Nobody could be wrong by the second coming before the first: two writes without an order, of which neither has to do
+# with the other; or what writes or gives back before an unlock instead of after it.
+function in_any_order(first, second, one, other) {
+    if (first ~ /unlock/ && second ~ /unlock|deallocate|_clear\(| = |orr_store_/)
+        return 1
+    one = written(first)
+    other = written(second)
+    return one != "" && other != "" && index(first, other) == 0 && index(second, one) == 0
 }
 
 function strip(text) {
@@ -74,7 +92,7 @@ list {
     if (whole && is_statement(code))
         print FILENAME ":" FNR ":dropped"
     if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) &&
-        (shares(code) || shares(last)) && last !~ /unlock/)
+        (shares(code) || shares(last)) && !in_any_order(last, code))
         print FILENAME ":" (FNR - 1) ":swapped"
     last = code
     last_is_statement = whole && is_statement(code)

@@ -102,6 +102,8 @@ on_call(struct judge *judge, int id, bool is_collecting)
     if (!thing->has_callback || (!thing->is_alive && !thing->is_owed && !judge->is_delayed))
         judge_wrong("the callback of weak reference %d runs, which %s", id,
                     thing->has_callback ? "is dead" : "has none");
+    if (thing->was_called)
+        judge_wrong("the callback of weak reference %d runs twice", id);
     thing->was_called = true;
     if (!shadow_is_silent(&judge->shadow, thing->referent) || shadow_is_reachable(&judge->shadow, thing->referent))
         return;

@@ -195,7 +195,7 @@ shadow_kill(struct shadow *shadow, int id)
     for (int i = 0; i < THINGS; i++)
         if (shadow->thing[i].referent == id && shadow->thing[i].shape == WEAK) {
             shadow->thing[i].is_cleared = true;
-            shadow->thing[i].is_owed = shadow->thing[i].is_alive;
+            shadow->thing[i].is_owed = shadow->thing[i].is_alive && shadow_is_silent(shadow, id);
         }
     for (unsigned i = 0; i < shadow->entries; i++)
         if (shadow->entry[i].map == id || shadow->entry[i].key == id)
@@ -211,15 +211,20 @@ shadow_is_silent(const struct shadow *shadow, int id)
 void
 shadow_bury_silent(struct shadow *shadow)
 {
-    bool again = true, is_referred[THINGS];
+    bool again = true, is_referred[THINGS], is_dying[THINGS];
     while (again) {
         again = false;
         shadow_find_referred(shadow, is_referred);
-        for (int i = 0; i < THINGS; i++)
-            if (shadow->thing[i].is_alive && shadow_is_silent(shadow, i) && !is_referred[i]) {
-                shadow_kill(shadow, i);
+        for (int i = 0; i < THINGS; i++) {
+            is_dying[i] = shadow->thing[i].is_alive && shadow_is_silent(shadow, i) && !is_referred[i];
+            if (is_dying[i]) {
+                shadow->thing[i].is_alive = false; /* all of them, before any is owed a callback */
                 again = true;
             }
+        }
+        for (int i = 0; i < THINGS; i++)
+            if (is_dying[i])
+                shadow_kill(shadow, i);
     }
 }
 
