@@ -26,7 +26,7 @@ tiers=(
     "unit;dev;-L ^unit$ -E unit/(gbench.*|heap_kinds?|fork.*|child)$;^unit_;300;ci"
     "failing;dev;-L ^failing$;^failing_;240;ci"
     "conformance;dev;-R ^conformance/(rules_)?(biased|atomic)_rooted$;^conformance_(rules_)?(biased|atomic)_rooted$;400;ci"
-    "stress;dev;-L ^(stress|hardship)$;^(stress|hardship)_;400;ci"
+    "stress;dev;-L ^(stress|hardship)$;^(stress|hardship)_|^orrery$;400;ci"
     "races;tsan;-L ^stress$;^stress_;500;ci"
     "large;dev;-L ^conformance$;^conformance_;900;nightly"
 )
@@ -137,7 +137,7 @@ run_tier() {
         >"$place/test.log" 2>&1 || status=$?
     [ "$status" -ne 0 ] || return 0
     [ "$status" -ne 124 ] || [ "$left" -eq "$seconds" ] || return 3
-    why=$(sed -n 's/^[[:space:]]*[0-9]* - \([^ ]*\) (\([^)]*\)).*/\1 (\2)/p' "$place/test.log" | head -n 1)
+    why=$(sed -n '/(Skipped)$/d;s/^[[:space:]]*[0-9]* - \([^ ]*\) (\([^)]*\)).*/\1 (\2)/p' "$place/test.log" | head -n 1)
     [ "$status" -ne 124 ] || why="more than $seconds s"
     return 1
 }

@@ -4,18 +4,19 @@
 #   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas keeps half of its order)
 #   negated      a condition that fills a line is turned round
 #   dropped      a statement that fills a line is taken out
-#   swapped      a statement that fills a line comes after the next one, if one of them is a shared access
+#   swapped      a statement that fills a line comes after the next one, where that is an order somebody relies on
 #
 # Not touched: comments, assertions, statistics (counters, pauses, estimates), hints, what a compiler would refuse.
 
 function is_statement(text) {
     return text ~ /^[ \t]+[a-z_>*.\-]+[^=!<>]*(\(.*\)| = [^=].*|\+\+|--);[^"]*$/ &&
         text !~ /^[ \t]+(for|while|if|return|goto|break|continue) ?/ &&
-        text !~ /orr_assert|orr_require|counters|pause_note|_ns|prefetch|^[ \t]+(struct|enum|bool|uint|int|size_t|const|uintptr_t|unsigned|static)/
+        text !~ /orr_assert|orr_require|counters|raise_to|pause_note|_ns|prefetch|^[ \t]+(struct|enum|bool|uint|int|size_t|const|uintptr_t|unsigned|static)/
 }
 
-# Writes what others may read.
-function shares(text) {
+# Has an order that others rely on: a relaxed access has none.
+function is_ordered(text) {
+    gsub(/orr_(load|store|or|and|add|sub)_relaxed/, "", text)
     return text ~ /orr_(store|cas|exchange|or|and|add|sub|mutex|wake|owner|weak)_|orr_slot_(un)?lock\(/
 }
 
@@ -29,14 +30,16 @@ function written(text) {
     return text
 }
 
-# Nobody could be wrong by the second coming before the first: two writes without an order, of which neither has to do
-# with the other; or what writes or gives back before an unlock instead of after it.
-function in_any_order(first, second, one, other) {
+# Somebody could be wrong by the second coming before the first: one of them has an order, or both write and one of them
+# what the other uses. Not if it only writes or gives back before an unlock instead of after it.
+function is_in_order(first, second, one, other) {
     if (first ~ /unlock/ && second ~ /unlock|deallocate|_clear\(| = |orr_store_/)
+        return 0
+    if (is_ordered(first) || is_ordered(second))
         return 1
     one = written(first)
     other = written(second)
-    return one != "" && other != "" && index(first, other) == 0 && index(second, one) == 0
+    return one != "" && other != "" && (index(first, other) || index(second, one))
 }
 
 function strip(text) {
@@ -92,7 +95,7 @@ list {
     if (whole && is_statement(code))
         print FILENAME ":" FNR ":dropped"
     if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) &&
-        (shares(code) || shares(last)) && !in_any_order(last, code))
+        is_in_order(last, code))
         print FILENAME ":" (FNR - 1) ":swapped"
     last = code
     last_is_statement = whole && is_statement(code)
