@@ -256,6 +256,7 @@ awk -F'\t' -v figures="${ORR_FIGURES:-/dev/null}" '
             ">= 90")
         if (all["made"]) {
             row("made bugs", all["made"], "-")
+            row("made bugs for which there was no time", untried["made"] + 0, "-")
             row("made bugs killed, per cent", int(100 * dead["made"] / all["made"]), ">= 90")
         }
         exit dead["seeded"] < all["seeded"] || untried["seeded"] > 0 || ci["seeded"] * 10 < all["seeded"] * 9 ||
