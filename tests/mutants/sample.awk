@@ -74,7 +74,7 @@ function balanced(text) {
     return gsub(/\(/, "(", text) == gsub(/\)/, ")", text)
 }
 
-FNR == 1 { last = ""; last_is_statement = in_comment = 0; ended = 1 }
+FNR == 1 { last = ""; last_is_statement = in_comment = condition = 0; ended = 1 }
 {
     code = strip($0)
     if ($0 ~ /^[ \t]*\/?\*/ || in_comment || $0 ~ /^#/)
@@ -90,8 +90,9 @@ FNR == 1 { last = ""; last_is_statement = in_comment = 0; ended = 1 }
 list {
     if (code ~ /^[ \t]/ && weaker(code) != code && code !~ /counters|statistics/)
         print FILENAME ":" FNR ":relaxed"
-    if (whole && negated(code) != code)
-        print FILENAME ":" FNR ":negated"
+    if (condition && (last ~ /\{$/ || code !~ /prefetch/)) # on a hint nothing depends
+        print FILENAME ":" condition ":negated"
+    condition = whole && negated(code) != code ? FNR : 0
     if (whole && is_statement(code))
         print FILENAME ":" FNR ":dropped"
     if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) &&
