@@ -6,7 +6,7 @@
 # sample.awk from the protocol files. Then prints who was killed by what and after how long, and the score.
 #   --record   first killers are written into the patches, and known ones are not tried first
 #   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 70 minutes go
-#   --check    only looks whether every patch still applies
+#   --check    only looks whether every patch, and every line of harmless.txt, still fits the sources
 #   --list     only names them
 # Exit status: 0 all killed; 1 a seeded bug survived or there was no time for it, or fewer than nine tenths of the made
 # ones died, or fewer than nine tenths of the seeded by a tier of continuous integration; 2 usage, a patch that does not
@@ -102,6 +102,12 @@ if [ "$mode" = check ]; then
             bad=2
         fi
     done
+    while IFS=$'\t' read -r _ file code _; do
+        if ! grep -Fq -e "$code" "$file"; then
+            echo "orrery: $file has no line \"$code\" any more, which $here/harmless.txt names; take it out" >&2
+            bad=2
+        fi
+    done <"$here/harmless.txt"
     echo "${#patches[@]} seeded bugs"
     exit "$bad"
 fi

@@ -1,4 +1,5 @@
-# sample.awk - one-line bugs in protocol code. With list=1: every place where one could be made, "file:line:kind".
+# sample.awk - one-line bugs in protocol code. With list=1: every place where one could be made, "file:line:kind", but
+# for those in the file `harmless`.
 # With line=N and kind=K: the file with that change made.
 #
 #   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas keeps half of its order)
@@ -74,6 +75,13 @@ function balanced(text) {
     return gsub(/\(/, "(", text) == gsub(/\)/, ")", text)
 }
 
+# What harmless.txt lists: kind, file, line of code, reason, with tabs between.
+BEGIN {
+    while (list && (getline entry < harmless) > 0) {
+        split(entry, field, "\t")
+        is_harmless[field[1], field[2], field[3]] = 1
+    }
+}
 FNR == 1 { last = ""; last_is_statement = in_comment = condition = 0; ended = 1 }
 {
     code = strip($0)
@@ -89,15 +97,16 @@ FNR == 1 { last = ""; last_is_statement = in_comment = condition = 0; ended = 1 
 }
 list {
     if (code ~ /^[ \t]/ && weaker(code) != code && code !~ /counters|statistics/)
-        print FILENAME ":" FNR ":relaxed"
-    if (condition && (last ~ /\{$/ || code !~ /prefetch/)) # on a hint nothing depends
-        print FILENAME ":" condition ":negated"
+        place("relaxed", FNR, code)
+    if (condition && (condition_text ~ /\{$/ || code !~ /prefetch/)) # on a hint nothing depends
+        place("negated", condition, condition_text)
     condition = whole && negated(code) != code ? FNR : 0
+    condition_text = code
     if (whole && is_statement(code))
-        print FILENAME ":" FNR ":dropped"
+        place("dropped", FNR, code)
     if (whole && is_statement(code) && last_is_statement && indent(code) == indent(last) &&
         is_in_order(last, code))
-        print FILENAME ":" (FNR - 1) ":swapped"
+        place("swapped", FNR - 1, last)
     last = code
     last_is_statement = whole && is_statement(code)
     next
@@ -108,6 +117,12 @@ FNR == line && kind == "negated" { print negated(code); next }
 FNR == line && kind == "dropped" { match($0, /^[ \t]*/); print substr($0, 1, RLENGTH) ";"; next }
 FNR == line && kind == "swapped" { held = $0; next }
 { print }
+
+function place(kind, number, text) {
+    sub(/^[ \t]*/, "", text)
+    if (!((kind, FILENAME, text) in is_harmless))
+        print FILENAME ":" number ":" kind
+}
 
 function indent(text) {
     match(text, /^[ \t]*/)

@@ -9,7 +9,7 @@ protocols=(runtime/{rc_atomic,rc_biased}.{h,c} runtime/{slot.h,cascade.h,rc.c,ow
     runtime/{finalize,collect}.c collectors/parts/garbage.c)
 
 # Lines "file:line:kind", shuffled by the seed; each becomes a patch if the change is one.
-awk -v list=1 -f tests/mutants/sample.awk "${protocols[@]}" |
+awk -v list=1 -v harmless=tests/mutants/harmless.txt -f tests/mutants/sample.awk "${protocols[@]}" |
     shuf --random-source=<(yes "$seed") |
     awk -F: -v count="$count" -v most=$(((count + 3) / 4)) '!seen[$1, $2]++ && kinds[$3]++ < most && made++ < count' |
     while IFS=: read -r file line kind; do
