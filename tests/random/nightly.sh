@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# tests/random/nightly.sh [BUILD [SECONDS]] - the long run, two programs at a time, for SECONDS (preset: 840) in all.
+# tests/random/nightly.sh [BUILD [SECONDS]] - the long run, two programs at a time, for SECONDS (preset: 900) in all.
 # BUILD is of preset dev: one that is configured, or a folder in build/ or of absolute path, which is configured if
 # need be (preset: build/dev); what is run is built. The seed is the time, or RANDOM_SEED. What fails is made small and
 # printed beside the programs. Figures go to the file that ORR_FIGURES names; the bars are 100,000 programs for each
 # collector, and 10,000 under all pairs. Exit status: 0 none failed; 1 one did, or the build; 2 usage.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=${1:-build/dev} seconds=${2:-840} seed=${RANDOM_SEED:-$(date +%s)}
+build=${1:-build/dev} seconds=${2:-900} seed=${RANDOM_SEED:-$(date +%s)}
 if [ $# -gt 2 ] || [[ ! $seconds =~ ^[1-9][0-9]*$ || ! $seed =~ ^(0|[1-9][0-9]{0,17})$ ]] ||
     { [[ $build != build/* && $build != /* ]] && [ ! -f "$build/CMakeCache.txt" ]; }; then
     echo "usage: [RANDOM_SEED=NUMBER] tests/random/nightly.sh [BUILD [SECONDS]]" >&2
@@ -28,9 +28,9 @@ share() {
 }
 
 lane_one() {
-    share 1 pairs 45 --differential
-    share 1 atomic_rooted 25
-    share 1 plain_rooted 20
+    share 1 pairs 50 --differential
+    share 1 atomic_rooted 22
+    share 1 plain_rooted 18
     share 1 tracing_rooted 10
 }
 
