@@ -257,8 +257,8 @@ orr_immortalise(struct orr_thread *thread, struct orr_object *object)
     struct orr_heap *heap = thread->heap;
     if (orr_is_immortal(object))
         return true;
-    /* Its owner upgrades by the cell alone, and counts: nothing takes such counts away again. Not under
-     * the lock below: fork takes it before that of the cells. */
+    /* Its owner upgrades by the cell alone, and counts: nothing takes such counts away again. Before the
+     * lock, so that none is taken under it. */
     if (orr_load_relaxed(&object->flags) & ORR_FLAG_PUBLISHED) /* relaxed: set by a holder */
         orr_weak_disown(object);
     struct orr_root *root = orr_allocate(sizeof *root);

@@ -48,11 +48,14 @@ refused word --list word
 refused nothing --nothing
 refused -x -x
 refused race=1 --race=1
+refused bare --bare --mode tso
+refused bare --bare --mode all
 
 refused replay --replay word
 refused weird --replay 'biased/biased@sc@weird@-@0.5>r1'
 refused tso --replay 'biased/biased@tso@fast@-@0.5>r1'
 refused pso --replay 'biased/biased@pso@race@-@0.5>r1'
+refused bare --replay 'biased/biased@tso@bare@-@0.5>r1'
 refused nosuch --replay 'nosuch/biased@sc@fast@-@0.5>r1'
 for decisions in '0.5>r1.999' '0.5>r1.256' '0.5>r9' '9.5>r1' '-1.5>r1' '0.5>x1' '0.5>r' '0.5' '0.5>r1,' '0.5>r1;' \
     '0.4294967296>r1'; do
