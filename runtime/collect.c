@@ -8,7 +8,9 @@
  *
  * sync        publishes                           observes                               then visible
  * collecting  finish: store, release              begin: cas, acquire                    the last collection's doings
- * finalizing  orr_gc_finalizing: store, release   wait_for_collection: load, acquire     callbacks are pending
+ * finalizing  orr_gc_finalizing: store, release   wait_for_collection: load, acquire     how many are pending
+ *
+ * Both are one word, heap->collecting, so that who sleeps on it is woken by either.
  */
 #include "runtime/collect.h"
 
@@ -222,10 +224,11 @@ static bool
 wait_for_collection(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
-    if (orr_load_acquire(&heap->gc.finalizing)) /* sync:finalizing  acquire: how many are pending */
+    /* sync:finalizing  acquire: how many are pending */
+    if (orr_load_acquire(&heap->collecting) == ORR_COLLECTING_FINALIZES)
         return false;
     orr_block_enter(thread);
-    orr_park(&heap->collecting, 1, ORR_PARK_NS);
+    orr_park(&heap->collecting, ORR_COLLECTING, ORR_PARK_NS);
     orr_block_leave(thread);
     return true;
 }
@@ -234,15 +237,14 @@ bool
 orr_collecting_begin(struct orr_thread *thread, bool waits)
 {
     struct orr_heap *heap = thread->heap;
-    uint32_t idle = 0;
+    uint32_t idle = ORR_COLLECTING_NOBODY;
     if (thread->collecting)
         return false;
-    while (!orr_cas_acquire(&heap->collecting, &idle, 1)) { /* sync:collecting  acquire */
-        idle = 0;
+    while (!orr_cas_acquire(&heap->collecting, &idle, ORR_COLLECTING)) { /* sync:collecting  acquire */
+        idle = ORR_COLLECTING_NOBODY;
         if (!waits || !wait_for_collection(thread))
             return false;
     }
-    orr_assert(orr_load_relaxed(&heap->gc.finalizing) == 0); /* relaxed: the cas made it visible */
     thread->collecting = true;
     return true;
 }
@@ -252,8 +254,7 @@ orr_collecting_end(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     thread->collecting = false;
-    orr_store_relaxed(&heap->gc.finalizing, 0); /* relaxed: the store below publishes it */
-    orr_store_release(&heap->collecting, 0);    /* sync:collecting  release */
+    orr_store_release(&heap->collecting, ORR_COLLECTING_NOBODY); /* sync:collecting  release */
     orr_wake_all(&heap->collecting);
 }
 
@@ -283,8 +284,8 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
 {
     struct orr_heap *heap = thread->heap;
     _Atomic(uint64_t) *done = &heap->gc.done[collection->generation];
-    uint64_t begun =
-        orr_load_acquire(&heap->collections_begun); /* acquire: begun before we asked */
+    /* relaxed: what we know to have begun counts; one that nobody told us of has not stopped us yet, and sees our garbage */
+    uint64_t begun = orr_load_relaxed(&heap->collections_begun);
     unsigned looks = 0;
     while (!orr_collecting_begin(thread, false)) {
         if (thread->collecting || waiting == NOT_AT_ALL ||
@@ -402,7 +403,8 @@ wait_for_callbacks(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     for (int i = 0; i < CALLBACK_WAITS && !thread->collecting; i++) {
-        if (!orr_load_acquire(&heap->gc.finalizing)) /* sync:finalizing  acquire: as in wait_for_collection */
+        /* relaxed: what was freed lies behind the heap's locks */
+        if (orr_load_relaxed(&heap->collecting) != ORR_COLLECTING_FINALIZES)
             return;
         orr_block_enter(thread);
         orr_sleep_ns(CALLBACK_WAIT_NS);

@@ -306,9 +306,8 @@ settle_collection(struct orr_thread *thread)
         heap->collector->forked(thread, true);
     thread->collecting = false;
     orr_store_relaxed(&heap->gc.finalizers_pending, 0);
-    orr_store_relaxed(&heap->gc.finalizing, 0);
     orr_store_relaxed(&heap->collections_done, orr_load_relaxed(&heap->collections_begun));
-    orr_store_relaxed(&heap->collecting, 0);
+    orr_store_relaxed(&heap->collecting, ORR_COLLECTING_NOBODY);
 }
 
 void

@@ -375,8 +375,10 @@ orr_gc_end(struct orr_thread *thread, struct orr_collection *collection)
 void
 orr_gc_finalizing(struct orr_heap *heap, uint64_t pending)
 {
-    orr_store_relaxed(&heap->gc.finalizers_pending, pending); /* relaxed: for people */
-    orr_store_release(&heap->gc.finalizing, 1); /* sync:finalizing  release: pending */
+    /* relaxed, both: our own; for people */
+    orr_assert(orr_load_relaxed(&heap->collecting) == ORR_COLLECTING);
+    orr_store_relaxed(&heap->gc.finalizers_pending, pending);
+    orr_store_release(&heap->collecting, ORR_COLLECTING_FINALIZES); /* sync:finalizing  release: pending */
     orr_wake_all(&heap->collecting);
 }
 

@@ -68,6 +68,13 @@ struct orr_root {
     struct orr_root *next, *previous;
 };
 
+/* Whether somebody collects; see collect.c. */
+enum {
+    ORR_COLLECTING_NOBODY,
+    ORR_COLLECTING,
+    ORR_COLLECTING_FINALIZES /* has come to finalizers and callbacks, which may wait for others */
+};
+
 /* Everything about stopping and asking; see safepoint.c. */
 struct orr_world {
     _Atomic(uint32_t) token;    /* 1: someone stops or asks; one at a time */
@@ -89,7 +96,6 @@ struct orr_gc {
     _Atomic(uint64_t) thresholds[ORR_GENERATIONS];
     _Atomic(uint64_t) counts[ORR_GENERATIONS];  /* [0] unused: computed from `live` */
     _Atomic(uint64_t) finalizers_pending;       /* finalizers and callbacks to run before the collection ends */
-    _Atomic(uint32_t) finalizing;               /* the collection under way has come to its finalizers */
     _Atomic(uint32_t) trigger_kind;             /* the trigger, piece by piece, so that it can be changed */
     _Atomic(uint64_t) trigger_count, trigger_bytes;
     _Atomic(double) trigger_ratio;
@@ -146,7 +152,7 @@ struct orr_heap {
     _Atomic(uint64_t) count_limit;   /* the present threshold of count and adaptive */
 
     /* Collections, one at a time; see collect.c. */
-    _Atomic(uint32_t) collecting;
+    _Atomic(uint32_t) collecting; /* ORR_COLLECTING_NOBODY and the others */
     _Atomic(uint64_t) collections_begun, collections_done;
     _Atomic(uint64_t) garbage_peak, garbage_bytes_peak; /* most that one collection found */
     _Atomic(bool) verification_failed;

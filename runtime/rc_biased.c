@@ -331,8 +331,8 @@ publish(struct orr_thread *thread, struct orr_object *object)
     orr_or_relaxed(&object->flags, ORR_FLAG_PUBLISHED);
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */
     while ((shared & ORR_SHARED_STATE) == ORR_SHARED_DEFAULT)
-        /* acq_rel: nothing is published yet, the slot's exchange does that; the strength is the cas's */
-        if (orr_cas_weak_acq_rel(&object->shared, &shared, shared | ORR_SHARED_PUBLISHED))
+        /* relaxed: nothing is published yet, the slot's exchange does that */
+        if (orr_cas_relaxed(&object->shared, &shared, shared | ORR_SHARED_PUBLISHED))
             return;
 }
 

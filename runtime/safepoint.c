@@ -357,7 +357,8 @@ orr_poll_slow(struct orr_thread *thread)
         orr_own_thread_or_abort(thread);
         orr_borrows_end(thread);
     }
-    uint8_t asked = orr_load_acquire(&thread->attention); /* acquire: what the bits stand for */
+    /* relaxed: who clears a bit sees what it stands for; what a stop is for is seen at its end (sync:resumed) */
+    uint8_t asked = orr_load_relaxed(&thread->attention);
     if (asked & ORR_ATTENTION_STOP)
         park(thread);
     if (asked & ORR_ATTENTION_HANDSHAKE) {

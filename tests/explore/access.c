@@ -106,10 +106,23 @@ store_full(uintptr_t address, unsigned size, int order, uint64_t value, const vo
 
 /* Before a read-modify-write is carried out on memory. */
 static inline void
-change_before(bool full)
+change_before(bool full, uintptr_t address, unsigned size, int order)
 {
     if (EXPLORE_IS_FULL && full)
-        memory_drain();
+        memory_drain_for(address, size, order);
+}
+
+/* True: a compare-and-swap has failed by a value that is not the last. */
+static inline bool
+failed_before(bool full, uintptr_t address, unsigned size, int failure, uint64_t expected, uint64_t *value,
+              const void *place)
+{
+    if (!EXPLORE_IS_FULL || !full || machine.mode != MODE_STALE ||
+        !stale_failure(address, size, failure, expected, value))
+        return false;
+    race_atomic(address, size, true, false, failure, place);
+    note_if(KIND_FAILED, address, size, *value, failure, place);
+    return true;
 }
 
 /* Called while memory still holds the old value. */
@@ -130,7 +143,7 @@ change_full(uintptr_t address, unsigned size, int order, bool wrote, uint64_t va
     type __tsan_atomic##bits##_##name(volatile type *a, type v, int order)                         \
     {                                                                                              \
         bool full = before((uintptr_t)a, bits / 8, true, HERE);                                    \
-        change_before(full);                                                                       \
+        change_before(full, (uintptr_t)a, bits / 8, order);                                        \
         type old = *a;                                                                             \
         type now = (type)(expression);                                                             \
         if (full)                                                                                  \
@@ -167,8 +180,11 @@ change_full(uintptr_t address, unsigned size, int order, bool wrote, uint64_t va
     type __tsan_atomic##bits##_compare_exchange_val(volatile type *a, type expected, type v,       \
                                                     int order, int failure)                        \
     {                                                                                              \
+        uint64_t stale;                                                                            \
         bool full = before((uintptr_t)a, bits / 8, true, HERE);                                    \
-        change_before(full);                                                                       \
+        change_before(full, (uintptr_t)a, bits / 8, order);                                        \
+        if (failed_before(full, (uintptr_t)a, bits / 8, failure, (uint64_t)expected, &stale, HERE)) \
+            return (type)stale;                                                                    \
         type old = *a;                                                                             \
         bool equal = old == expected;                                                              \
         if (full)                                                                                  \

@@ -138,13 +138,17 @@ void explore_detach(unsigned fibre);
 /* A fresh object of a stock type: two slots, a payload, a destroy that enters its death into the ledger. Named
  * "object 0", "object 1", ... in step tables. In setup or in a body, any thread. At most 32 in a run. */
 struct orr_object *explore_new(struct orr_thread *thread);
+/* The same without a destroy: it dies the way of most objects, which calls nothing, so the heap's books alone say
+ * that it is dead, and explore_deaths does not know. */
+struct orr_object *explore_new_plain(struct orr_thread *thread);
 /* The same with a finalizer, which is counted (explore_finalized) and then calls `also`, if that is not null. */
 struct orr_object *explore_new_finalized(struct orr_thread *thread,
                                          void (*also)(struct orr_thread *, struct orr_object *));
 /* Reads and checks the object's contents: what a holder may do at any time. */
 void explore_use(struct orr_object *object);
-/* Writes them: what a holder may do that excludes other users by other means. */
+/* Writes a word of them, and reads it: what a holder may do that excludes other users, or writers, by other means. */
 void explore_write(struct orr_object *object, uint64_t value);
+uint64_t explore_read(struct orr_object *object);
 /* How often the object was destroyed, finalized. The object may be gone: it is known by its address, newest first. */
 unsigned explore_deaths(const struct orr_object *object);
 unsigned explore_finalized(const struct orr_object *object);
@@ -169,6 +173,13 @@ void explore_script(unsigned fibre);
 unsigned explore_self(void);
 /* A scheduling point for nothing: others may go first. */
 void explore_step(void);
+/* A mark that all fibres see at once and that orders nothing: for scenarios in which one fibre has to have come so
+ * far, but whoever looks may owe the order of what was done to the runtime alone. */
+void explore_mark(void);
+bool explore_is_marked(void);
+/* How many parks of this schedule were ended by their time, which passes only when nobody else can go on: 0 where
+ * whoever waits is woken. In a body or in check. */
+unsigned explore_timeouts(void);
 
 /* --- oracles ---------------------------------------------------------------------------------------- */
 

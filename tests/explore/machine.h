@@ -176,6 +176,7 @@ struct machine {
     unsigned planned, depth;
     unsigned fibres; /* now: of the scenario, and services */
     uint32_t steps;
+    uint32_t timeouts; /* parks that their time has ended */
     uint64_t clock_ns;
     uint64_t hash;
     struct fibre fibre[FIBRES + 1];
@@ -269,6 +270,8 @@ unsigned decide(unsigned count, bool stays, const struct choice *options);
 unsigned memory_options(struct choice *options, unsigned count);
 void memory_flush(unsigned fibre, unsigned which);
 void memory_drain(void);
+/* Before a read-modify-write: makes visible what it may not overtake. */
+void memory_drain_for(uintptr_t address, size_t bytes, int order);
 void memory_reset(void);
 uint64_t memory_read(uintptr_t address, unsigned size);
 bool memory_load(uintptr_t address, unsigned size, int order, uint64_t *value);
@@ -277,6 +280,8 @@ void memory_change(uintptr_t address, unsigned size, int order, bool wrote, uint
 void memory_plain(uintptr_t address, size_t bytes, bool writes);
 
 bool stale_load(uintptr_t address, unsigned size, int order, uint64_t *value);
+/* True: a compare-and-swap has failed by an old value. */
+bool stale_failure(uintptr_t address, unsigned size, int order, uint64_t expected, uint64_t *value);
 void stale_store(uintptr_t address, unsigned size, int order, uint64_t value);
 void stale_change(uintptr_t address, unsigned size, int order, bool wrote, uint64_t value);
 void stale_plain(uintptr_t address, size_t bytes);

@@ -3,7 +3,9 @@
  * Under TSO each fibre has a queue of stores; the oldest becomes visible at any later time, as a decision. A
  * read-modify-write, a seq_cst store, a lock and a park wait until the own queue is empty. Under PSO stores to
  * different words overtake one another, but nothing of before overtakes a release store: it waits until it is the
- * oldest. The fibre itself reads its own stores. Words that no other fibre uses are written at once: nobody can tell.
+ * oldest. A read-modify-write that does not release waits for the stores to its own word alone and overtakes the
+ * others, as a store-conditional may on ARM and POWER. The fibre itself reads its own stores. Words that no other
+ * fibre uses are written at once: nobody can tell.
  *
  * Plain accesses are not delayed; where they meet the fibre's own store, that becomes visible first. Who sees the
  * difference has a race, and those are found in the other modes.
@@ -121,6 +123,30 @@ drain_at_once(unsigned fibre)
 {
     while (queues[fibre].count)
         memory_flush(fibre, 0);
+}
+
+static bool
+has_store_to(const struct queue *queue, uintptr_t address, size_t bytes)
+{
+    for (unsigned i = 0; i < queue->count; i++)
+        if (meets(&queue->stores[i], address, bytes))
+            return true;
+    return false;
+}
+
+void
+memory_drain_for(uintptr_t address, size_t bytes, int order)
+{
+    if (machine.mode != MODE_PSO || order >= RELEASE) {
+        memory_drain();
+        return;
+    }
+    const struct queue *queue = &queues[machine.self];
+    while (has_store_to(queue, address, bytes)) {
+        memory_flush(machine.self, 0);
+        if (has_store_to(queue, address, bytes))
+            point(queue->stores[0].address, true);
+    }
 }
 
 uint64_t

@@ -310,6 +310,12 @@ explore_step(void)
 }
 
 unsigned
+explore_timeouts(void)
+{
+    return machine.timeouts;
+}
+
+unsigned
 explore_self(void)
 {
     return machine.self;

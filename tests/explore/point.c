@@ -190,6 +190,7 @@ let_time_pass(void)
         verdict("lost wake-up", "%u waits for a word to change that has changed, until its time is over", first);
     if (machine.clock_ns < machine.fibre[first].until_ns)
         machine.clock_ns = machine.fibre[first].until_ns;
+    machine.timeouts++;
     point_wake(first);
     return true;
 }
@@ -395,6 +396,7 @@ begin(void)
     machine.live = (1u << own) - 1;
     machine.yielded = machine.buffered = machine.parked = 0;
     machine.steps = 0;
+    machine.timeouts = 0;
     machine.clock_ns = 1000000000;
     machine.failed = false;
     machine.note_count = 0;

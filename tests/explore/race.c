@@ -8,9 +8,9 @@
  * race if one writes, one is plain, and neither happened before the other. Freeing is writing.
  *
  * Stale reads: a word keeps its last stores. A relaxed or acquire load may return any that is not older than one
- * which the fibre has seen, has written, or knows that someone has seen or written. Read-modify-writes read the last
- * one, as C says; so do seq_cst loads, which is less than C allows: what is found is real, what is not found may be.
- * Load buffering is not looked for.
+ * which the fibre has seen, has written, or knows that someone has seen or written. So may a compare-and-swap that
+ * fails by it, for then it is a load. Other read-modify-writes read the last one, as C says; so do seq_cst loads, which
+ * is less than C allows: what is found is real, what is not found may be. Load buffering is not looked for.
  */
 #include "tests/explore/machine.h"
 
@@ -275,22 +275,40 @@ have_read(struct version *version, int order)
         join(mine, &version->released);
 }
 
+/* Which store a load reads: its distance from the last. With `other_than`, that value is not read from an old one. */
+static unsigned
+choose_version(const struct place *place, int order, const uint64_t *other_than)
+{
+    struct choice options[HISTORY];
+    unsigned last = place->count - 1u, count = 0;
+    for (unsigned back = 0; back <= last; back++) {
+        const struct version *version = &place->versions[last - back];
+        if (back == 0 || !other_than || version->value != *other_than)
+            options[count++] = (struct choice){OPTION_VALUE, 0, (uint8_t)back};
+        if (order == SEQ_CST || is_known(version))
+            break;
+    }
+    return count > 1 ? options[decide(count, true, options)].which : 0;
+}
+
 bool
 stale_load(uintptr_t address, unsigned size, int order, uint64_t *value)
 {
     struct place *place = place_of(address, size);
-    unsigned last = place->count - 1u, oldest = last;
-    while (oldest > 0 && !is_known(&place->versions[oldest]))
-        oldest--;
-    unsigned count = order == SEQ_CST ? 1 : last - oldest + 1;
-    unsigned chosen = 0;
-    if (count > 1) {
-        struct choice options[HISTORY];
-        for (unsigned i = 0; i < count; i++)
-            options[i] = (struct choice){OPTION_VALUE, 0, (uint8_t)i};
-        chosen = decide(count, true, options);
-    }
-    struct version *version = &place->versions[last - chosen];
+    struct version *version = &place->versions[place->count - 1u - choose_version(place, order, NULL)];
+    have_read(version, order);
+    *value = version->value;
+    return true;
+}
+
+bool
+stale_failure(uintptr_t address, unsigned size, int order, uint64_t expected, uint64_t *value)
+{
+    struct place *place = place_of(address, size);
+    unsigned back = choose_version(place, order, &expected);
+    if (back == 0)
+        return false;
+    struct version *version = &place->versions[place->count - 1u - back];
     have_read(version, order);
     *value = version->value;
     return true;

@@ -26,6 +26,7 @@ struct stock {
 static struct born {
     struct orr_object *object;
     unsigned died, finalized;
+    bool is_plain; /* it dies unseen */
     void (*also)(struct orr_thread *, struct orr_object *);
 } borns[OBJECTS_MAX];
 static unsigned born_count, died_count;
@@ -34,7 +35,8 @@ static struct orr_thread *threads[THREADS];
 static unsigned fibres_attached;
 static struct orr_root roots[ROOTS_MAX];
 static unsigned roots_used;
-static uint16_t plain_index, finalized_index;
+static uint16_t stock_index, plain_index, finalized_index;
+static bool is_marked;
 
 /* --- heap and threads ----------------------------------------------------------------------------- */
 
@@ -87,6 +89,14 @@ static const struct orr_type stock_type = {
     .bytes = sizeof(struct stock),
     .references = 2,
     .destroy = stock_destroy,
+    .index = &stock_index,
+};
+
+/* Nothing is called when it dies. */
+static const struct orr_type plain_type = {
+    .name = "plain stock",
+    .bytes = sizeof(struct stock),
+    .references = 2,
     .index = &plain_index,
 };
 
@@ -113,6 +123,7 @@ explore_heap_with(const struct orr_heap_options *wanted)
         options.trigger.kind = ORR_TRIGGER_manual;
     if (orr_heap_create(&options, &heap, &error) != ORR_OK ||
         orr_type_register(&stock_type, &error) != ORR_OK ||
+        orr_type_register(&plain_type, &error) != ORR_OK ||
         orr_type_register(&finalized_type, &error) != ORR_OK)
         explore_fail("no heap: %s", error.message);
     explore_name(heap, sizeof *heap, "heap");
@@ -169,12 +180,12 @@ explore_detach(unsigned fibre)
 /* --- objects -------------------------------------------------------------------------------------- */
 
 static UNSEEN unsigned
-enter_birth(struct orr_object *object, void (*also)(struct orr_thread *, struct orr_object *))
+enter_birth(struct orr_object *object, bool is_plain, void (*also)(struct orr_thread *, struct orr_object *))
 {
     char name[32];
     if (born_count == OBJECTS_MAX)
         explore_fail("more than %d objects", OBJECTS_MAX);
-    borns[born_count] = (struct born){.object = object, .also = also};
+    borns[born_count] = (struct born){.object = object, .is_plain = is_plain, .also = also};
     snprintf(name, sizeof name, "object %u", born_count);
     explore_name(object, sizeof(struct stock), name);
     return born_count++;
@@ -187,7 +198,7 @@ make(struct orr_thread *thread, const struct orr_type *type,
     struct orr_object *object = orr_new(thread, type);
     if (!object)
         explore_fail("no memory for an object");
-    ((struct stock *)object)->mark = contents + enter_birth(object, also);
+    ((struct stock *)object)->mark = contents + enter_birth(object, type == &plain_type, also);
     return object;
 }
 
@@ -195,6 +206,12 @@ struct orr_object *
 explore_new(struct orr_thread *thread)
 {
     return make(thread, &stock_type, NULL);
+}
+
+struct orr_object *
+explore_new_plain(struct orr_thread *thread)
+{
+    return make(thread, &plain_type, NULL);
 }
 
 struct orr_object *
@@ -224,6 +241,13 @@ explore_write(struct orr_object *object, uint64_t value)
     ((struct stock *)object)->payload = value;
 }
 
+uint64_t
+explore_read(struct orr_object *object)
+{
+    explore_use(object);
+    return ((struct stock *)object)->payload;
+}
+
 UNSEEN unsigned
 explore_deaths(const struct orr_object *object)
 {
@@ -234,6 +258,18 @@ UNSEEN unsigned
 explore_finalized(const struct orr_object *object)
 {
     return born_find(object)->finalized;
+}
+
+UNSEEN void
+explore_mark(void)
+{
+    is_marked = true;
+}
+
+UNSEEN bool
+explore_is_marked(void)
+{
+    return is_marked;
 }
 
 UNSEEN unsigned
@@ -323,7 +359,7 @@ explore_all_dead(struct orr_heap *heap)
 {
     struct orr_heap_totals totals;
     for (unsigned i = 0; i < born_count; i++)
-        if (borns[i].died != 1)
+        if (borns[i].died != 1 && !borns[i].is_plain)
             explore_fail("object %u died %u times", i, borns[i].died);
     orr_heap_totals(heap, &totals);
     if (totals.live != 0)

@@ -26,7 +26,7 @@ finalizer(struct orr_thread *thread, struct orr_object *object)
 {
     (void)object;
     explore_step();
-    explore_check(!thread->collecting || orr_load_relaxed(&heap->gc.finalizing) == 1);
+    explore_check(!thread->collecting || orr_load_relaxed(&heap->collecting) == ORR_COLLECTING_FINALIZES);
 }
 
 static void

@@ -30,8 +30,7 @@ body(unsigned fibre)
         orr_release(thread, object);
         return;
     }
-    explore_check(writes == 0);
-    explore_use(object);
+    explore_check(writes == 0 && explore_read(object) == 0);
     if (fibre == 2) {
         orr_retain(thread, object);
         orr_release(thread, object);
