@@ -7,7 +7,8 @@
  * A request from inside a collection, on the same thread, returns at once: collections do not nest.
  *
  * sync        publishes                           observes                               then visible
- * collecting  finish: store, release              begin: cas, acquire                    the last collection's doings
+ * collecting  orr_collecting_end: store, release  orr_collecting_begin: cas, acquire;    the last collection's doings
+ *                                                 wait_for_callbacks: load, acquire
  * finalizing  orr_gc_finalizing: store, release   wait_for_collection: load, acquire     how many are pending
  *
  * Both are one word, heap->collecting, so that who sleeps on it is woken by either.
@@ -234,17 +235,12 @@ wait_for_collection(struct orr_thread *thread)
 }
 
 bool
-orr_collecting_begin(struct orr_thread *thread, bool waits)
+orr_collecting_begin(struct orr_thread *thread)
 {
-    struct orr_heap *heap = thread->heap;
     uint32_t idle = ORR_COLLECTING_NOBODY;
-    if (thread->collecting)
+    /* sync:collecting  acquire */
+    if (thread->collecting || !orr_cas_acquire(&thread->heap->collecting, &idle, ORR_COLLECTING))
         return false;
-    while (!orr_cas_acquire(&heap->collecting, &idle, ORR_COLLECTING)) { /* sync:collecting  acquire */
-        idle = ORR_COLLECTING_NOBODY;
-        if (!waits || !wait_for_collection(thread))
-            return false;
-    }
     thread->collecting = true;
     return true;
 }
@@ -284,10 +280,10 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
 {
     struct orr_heap *heap = thread->heap;
     _Atomic(uint64_t) *done = &heap->gc.done[collection->generation];
-    /* relaxed: what we know to have begun counts; one that nobody told us of has not stopped us yet, and sees our garbage */
+    /* relaxed: a collection that we know nothing of has not stopped us yet, and sees what garbage we have now */
     uint64_t begun = orr_load_relaxed(&heap->collections_begun);
     unsigned looks = 0;
-    while (!orr_collecting_begin(thread, false)) {
+    while (!orr_collecting_begin(thread)) {
         if (thread->collecting || waiting == NOT_AT_ALL ||
             is_out_of_patience(thread, waiting, begun, looks++) ||
             !wait_for_collection(thread))
@@ -403,8 +399,8 @@ wait_for_callbacks(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     for (int i = 0; i < CALLBACK_WAITS && !thread->collecting; i++) {
-        /* relaxed: what was freed lies behind the heap's locks */
-        if (orr_load_relaxed(&heap->collecting) != ORR_COLLECTING_FINALIZES)
+        /* sync:collecting  acquire: what it gave back is charged to nobody any more */
+        if (orr_load_acquire(&heap->collecting) != ORR_COLLECTING_FINALIZES)
             return;
         orr_block_enter(thread);
         orr_sleep_ns(CALLBACK_WAIT_NS);

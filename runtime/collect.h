@@ -22,7 +22,7 @@ void orr_born_slow(struct orr_thread *thread, struct orr_object *object);
 void orr_collection_run(struct orr_thread *thread, struct orr_collection *collection, bool waits);
 
 /* The right to collect, for those who must keep others from it. False: another thread has it (or this one). */
-bool orr_collecting_begin(struct orr_thread *thread, bool waits);
+bool orr_collecting_begin(struct orr_thread *thread);
 void orr_collecting_end(struct orr_thread *thread);
 
 #endif

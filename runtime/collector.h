@@ -61,8 +61,9 @@ struct orr_collector {
                   struct orr_object *value);
     /* At a safepoint's slow path, world running: this thread's share of the work. */
     void (*poll)(struct orr_thread *thread);
-    /* One collection, on an attached running thread, one at a time. Fills what it knows of *collection;
-     * times, number and cause are filled by the caller. Null: there is nothing to collect. */
+    /* One collection, on an attached running thread, one at a time. It stops the world before it judges: who asks for
+     * one that began after the call takes any that has not stopped it yet. Fills what it knows of *collection; times,
+     * number and cause are filled by the caller. Null: there is nothing to collect. */
     void (*collect)(struct orr_thread *thread, struct orr_collection *collection);
     /* Which generation a collection that starts by itself should do. Null: the oldest. */
     int (*due)(struct orr_heap *heap);

@@ -50,7 +50,7 @@ orr_gc_freeze(struct orr_thread *thread)
     if (!heap->kind->is_walkable)
         return false;
     orr_collection_run(thread, &collection, true);
-    if (collection.number == 0 || !orr_collecting_begin(thread, false))
+    if (collection.number == 0 || !orr_collecting_begin(thread))
         return false;
     orr_world_stop(heap, thread);
     orr_counts_settle(thread);

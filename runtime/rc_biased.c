@@ -28,7 +28,7 @@
  * the lock of its slot; and anybody while the world is stopped. Each excludes the others.
  *
  * sync          publishes                              observes                               then visible
- * merged        merge: cas, acq_rel                    every cas on shared, acquire           owner's last writes
+ * merged        merge: cas, acq_rel                    every cas that counts, acquire         owner's last writes
  * last-shared   drop_shared: cas, acq_rel              owner_zero: load, acquire; merge,      foreign holders' writes
  *                                                      try_retain: cas
  * queue         enqueue: lock of the owner's slot      take_queue: the same lock              the QUEUED state
@@ -331,7 +331,7 @@ publish(struct orr_thread *thread, struct orr_object *object)
     orr_or_relaxed(&object->flags, ORR_FLAG_PUBLISHED);
     uint32_t shared = orr_load_relaxed(&object->shared); /* relaxed: re-checked by the cas */
     while ((shared & ORR_SHARED_STATE) == ORR_SHARED_DEFAULT)
-        /* relaxed: nothing is published yet, the slot's exchange does that */
+        /* relaxed: nothing is published yet; who passes the weak reference on does that */
         if (orr_cas_relaxed(&object->shared, &shared, shared | ORR_SHARED_PUBLISHED))
             return;
 }

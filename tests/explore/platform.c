@@ -76,6 +76,8 @@ free_block(void *block, const void *place)
             point((uintptr_t)block, true);
         note_if(KIND_FREE, (uintptr_t)block, 0, bytes, 0, place);
     }
+    if (EXPLORE_IS_FULL && self != OUTSIDE)
+        memory_plain((uintptr_t)block, bytes, false); /* its own stores to it come before */
     world_kill(block, bytes);
     if (EXPLORE_IS_FULL && self != OUTSIDE)
         race_free((uintptr_t)block, bytes, place);

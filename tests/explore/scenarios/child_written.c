@@ -1,5 +1,6 @@
 /* child_written.c - one thread writes an object and then drops its parent, which was all by which it held the object;
- * another drops the last reference to it: what was written comes before its death. */
+ * another drops the last reference to it: what was written comes before its death. It shows where that is while the
+ * parent is being buried; giving the parent's cell back orders the two by a lock. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"

@@ -1,5 +1,6 @@
 /* upgrade_sees.c - a holder writes the object and lets go of it; who then upgrades a weak reference, and held nothing
- * before, sees what was written. The upgrade alone orders the two: nothing else passes between them. */
+ * before, sees what was written. The upgrade alone orders the two: nothing else passes between them, so it is the race
+ * detector that judges. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
