@@ -231,7 +231,7 @@ work_a_slice(struct marker *marker)
 static void
 announce_move(struct mark *mark)
 {
-    orr_add_acq_rel(&mark->pool_moves, 1); /* release: the pool as it is; its lock does the rest */
+    orr_add_relaxed(&mark->pool_moves, 1); /* relaxed: after the lock was given back, or within it */
     orr_wake_all(&mark->pool_moves);
 }
 
@@ -263,8 +263,9 @@ take(struct marker *marker)
     struct mark *mark = marker->mark;
     bool idle = false;
     for (;;) {
-        uint32_t moves = orr_load_acquire(&mark->pool_moves); /* acquire: before we look */
-        orr_mutex_lock(&mark->pool_lock);                     /* sync:pool */
+        /* relaxed: before the lock is given back, and who moves the word has the lock after us */
+        uint32_t moves = orr_load_relaxed(&mark->pool_moves);
+        orr_mutex_lock(&mark->pool_lock); /* sync:pool */
         size_t count = mark->pool.count / 2 + 1;
         if (count > mark->pool.count)
             count = mark->pool.count;

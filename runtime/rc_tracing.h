@@ -43,8 +43,8 @@ static inline struct orr_object *
 orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
 {
     (void)thread;
-    /* sync:weak-cell  acquire: the object's contents. It is cleared only while we stand still. */
-    return (struct orr_object *)orr_load_acquire(&cell->referent.word);
+    /* relaxed: written before anybody had the weak reference, and cleared only while we stand still */
+    return (struct orr_object *)orr_load_relaxed(&cell->referent.word);
 }
 
 /* Nobody knows. */

@@ -9,7 +9,7 @@
  *
  * sync          publishes                                observes                               then visible
  * block-enter   block_enter: cas, acq_rel                hold, stop: cas, acquire               all the thread did
- * told          hold_or_tell: or, acq_rel                block_enter: cas, acq_rel              what is queued for it
+ * told          hold_or_tell: or, release                block_enter: cas, acq_rel              what is queued for it
  * block-leave   unhold: cas, release                     block_leave: cas, acquire              what was done for it
  *
  * Each of these is a read-modify-write of the same word, so a release stays readable through all that come after it,
@@ -299,7 +299,7 @@ orr_thread_hold_or_tell(struct orr_thread *thread, uint8_t bits)
     orr_attention_set(thread, bits);
     /* sync:told  release: the bits. A write and not a look: either it comes before the thread's own step to BLOCKED,
      * which then has the bits, or it comes after, and we hold it. */
-    orr_or_acq_rel(&thread->state, 0u);
+    orr_or_release(&thread->state, 0u);
     return orr_thread_hold(thread);
 }
 

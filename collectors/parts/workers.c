@@ -1,10 +1,9 @@
 /* workers.c - a team's sleep and work. */
 #include "collectors/parts/workers.h"
 
-enum {
-    SPINS = 2000,          /* some microseconds: jobs of one collection follow one another closely */
-    SLEEP_NS = 50000000    /* no wait trusts a wake alone */
-};
+#include "runtime/stop.h"
+
+enum { SLEEP_NS = 50000000 }; /* no wait trusts a wake alone */
 
 /* Waits until *word differs from seen; returns what it is then. */
 static uint32_t
@@ -14,7 +13,7 @@ await_change(_Atomic(uint32_t) *word, uint32_t seen)
         uint32_t now = orr_load_acquire(word); /* sync:job, sync:job-done  acquire */
         if (now != seen)
             return now;
-        if (spins < SPINS)
+        if (spins < ORR_TEAM_SPINS)
             orr_spin_hint();
         else
             orr_park(word, seen, SLEEP_NS);
@@ -35,7 +34,7 @@ work(void *argument)
         team->job(seat->member, team->argument);
         orr_add_relaxed(&team->cpu_ns, orr_thread_cpu_ns() - begun_ns); /* relaxed: ordered by running */
         /* sync:job-done  release: what this member did */
-        if (orr_sub_acq_rel(&team->running, 1) == 1)
+        if (orr_sub_release(&team->running, 1) == 1)
             orr_wake_all(&team->running);
     }
 }

@@ -6,7 +6,7 @@
  *
  * sync      publishes                          observes                       then visible
  * job       run: add, acq_rel on jobs          work: load, acquire            the job and all before it
- * job-done  work: sub, acq_rel on running      run: load, acquire             what the members did
+ * job-done  work: sub, release on running      run: load, acquire             what the members did
  *
  * Progress: blocking; members must not wait for mutators (the world may be stopped).
  * Threads: one caller at a time.

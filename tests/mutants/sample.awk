@@ -3,6 +3,7 @@
 # With line=N and kind=K: the file with that change made.
 #
 #   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas keeps half of its order)
+#   halved       acq_rel becomes release
 #   negated      a condition that fills a line is turned round
 #   dropped      a statement that fills a line is taken out
 #   swapped      a statement that fills a line comes after the next one, where that is an order somebody relies on
@@ -55,9 +56,15 @@ function weaker(text) {
     } else if (text ~ /orr_cas_weak_(acquire|release)|orr_cas_acquire/)
         gsub(/orr_cas(_weak)?_(acquire|release)/, "orr_cas_relaxed", text)
     else if (text ~ /orr_exchange_/)
-        return text
+        sub(/orr_exchange_acq_rel/, "orr_exchange_acquire", text)
     else
         gsub(/_(acquire|release|acq_rel)\(&/, "_relaxed(\\&", text)
+    return text
+}
+
+function halved(text) {
+    sub(/orr_cas_weak_acq_rel/, "orr_cas_weak_release", text)
+    sub(/orr_sub_acq_rel/, "orr_sub_release", text)
     return text
 }
 
@@ -98,6 +105,8 @@ FNR == 1 { last = ""; last_is_statement = in_comment = condition = 0; ended = 1 
 list {
     if (code ~ /^[ \t]/ && weaker(code) != code && code !~ /counters|statistics/)
         place("relaxed", FNR, code)
+    if (code ~ /^[ \t]/ && halved(code) != code && code !~ /counters|statistics/)
+        place("halved", FNR, code)
     if (condition && (condition_text ~ /\{$/ || code !~ /prefetch/)) # on a hint nothing depends
         place("negated", condition, condition_text)
     condition = whole && negated(code) != code ? FNR : 0
@@ -113,6 +122,7 @@ list {
 }
 held != "" { print; print held; held = ""; next }
 FNR == line && kind == "relaxed" { print weaker($0); next }
+FNR == line && kind == "halved" { print halved($0); next }
 FNR == line && kind == "negated" { print negated(code); next }
 FNR == line && kind == "dropped" { match($0, /^[ \t]*/); print substr($0, 1, RLENGTH) ";"; next }
 FNR == line && kind == "swapped" { held = $0; next }

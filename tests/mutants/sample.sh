@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 count=$1 seed=$2 folder=$3
 protocols=(runtime/{rc_atomic,rc_biased}.{h,c} runtime/{slot.h,cascade.h,rc.c,owner.c,safepoint.c,thread.c,weak.c}
-    runtime/{finalize,collect}.c collectors/parts/garbage.c)
+    runtime/{finalize,collect,gc}.c runtime/rc_tracing.h collectors/parts/{garbage,workers}.c)
 
 # Lines "file:line:kind", shuffled by the seed; each becomes a patch if the change is one.
 awk -v list=1 -v harmless=tests/mutants/harmless.txt -f tests/mutants/sample.awk "${protocols[@]}" |
