@@ -291,13 +291,19 @@ choose_version(const struct place *place, int order, const uint64_t *other_than)
     return count > 1 ? options[decide(count, true, options)].which : 0;
 }
 
+static uint64_t
+read_version(struct place *place, unsigned back, int order)
+{
+    struct version *version = &place->versions[place->count - 1u - back];
+    have_read(version, order);
+    return version->value;
+}
+
 bool
 stale_load(uintptr_t address, unsigned size, int order, uint64_t *value)
 {
     struct place *place = place_of(address, size);
-    struct version *version = &place->versions[place->count - 1u - choose_version(place, order, NULL)];
-    have_read(version, order);
-    *value = version->value;
+    *value = read_version(place, choose_version(place, order, NULL), order);
     return true;
 }
 
@@ -308,9 +314,7 @@ stale_failure(uintptr_t address, unsigned size, int order, uint64_t expected, ui
     unsigned back = choose_version(place, order, &expected);
     if (back == 0)
         return false;
-    struct version *version = &place->versions[place->count - 1u - back];
-    have_read(version, order);
-    *value = version->value;
+    *value = read_version(place, back, order);
     return true;
 }
 

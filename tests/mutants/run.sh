@@ -5,7 +5,7 @@
 # a bug, in a line "Killed by: TIER TEST" of its patch, is tried before all others. With --sample, N bugs more, made by
 # sample.awk from the protocol files. Then prints who was killed by what and after how long, and the score.
 #   --record   first killers are written into the patches, and known ones are not tried first
-#   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 70 minutes go
+#   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 50 minutes go
 #   --check    only looks whether every patch, and every line of harmless.txt, still fits the sources
 #   --list     only names them
 # Exit status: 0 all killed; 1 a seeded bug survived or there was no time for it, or fewer than nine tenths of the made
@@ -44,7 +44,7 @@ while [ $# -gt 0 ]; do
     --nightly)
         sampled=20
         seed=$(date +%j)
-        limit=4200
+        limit=3000
         ;;
     --check | --list) mode=${1#--} ;;
     --record) records=yes ;;
@@ -236,7 +236,7 @@ done
 if [ "$sampled" -gt 0 ]; then
     rm -rf "$place/made"
     mkdir -p "$place/made"
-    $here/sample.sh "$sampled" "$seed" "$place/made"
+    "$tree/$here/sample.sh" "$sampled" "$seed" "$PWD/$place/made" # of the copy: the sources may change meanwhile
     for patch in "$place"/made/*.patch; do
         try_bug made "$patch"
     done
