@@ -43,8 +43,9 @@ static inline struct orr_object *
 orr_rc_upgrade(struct orr_thread *thread, struct orr_weak_cell *cell)
 {
     (void)thread;
-    /* relaxed: written before anybody had the weak reference, and cleared only while we stand still */
-    return (struct orr_object *)orr_load_relaxed(&cell->referent.word);
+    /* relaxed: written before anybody had the weak reference, and cleared only while we stand still (but for one that
+     * a destroy has made, which it must not). Whoever does not know the strategy may have it locked. */
+    return orr_slot_peek(&cell->referent);
 }
 
 /* Nobody knows. */

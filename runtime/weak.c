@@ -281,7 +281,7 @@ enter(struct orr_weak *weak, struct orr_weak_cell *cell)
     *link = weak;
 }
 
-/* The cell of those that have left theirs: garbage that a finalizer resurrects (rule 47). */
+/* The cell of those that have none, or have left theirs: garbage that a finalizer resurrects (rule 47). */
 static struct orr_weak_cell nothing;
 
 /* Lock held; nobody upgrades the weak reference, for nobody can reach it. */
@@ -304,6 +304,7 @@ static void
 fill(struct orr_thread *thread, struct orr_weak *weak, orr_weak_callback *callback, void *argument,
      struct orr_object *context)
 {
+    weak->cell = &nothing; /* until it enters one; who comes too late to share, and is not counted, stays so */
     weak->callback = callback;
     weak->argument = argument;
     weak->is_shared = !callback;

@@ -3,7 +3,7 @@
 # With line=N and kind=K: the file with that change made.
 #
 #   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas keeps half of its order)
-#   halved       acq_rel becomes release
+#   halved       acq_rel becomes release, where a cas may fail for no reason
 #   negated      a condition that fills a line is turned round
 #   dropped      a statement that fills a line is taken out
 #   swapped      a statement that fills a line comes after the next one, where that is an order somebody relies on
@@ -64,7 +64,6 @@ function weaker(text) {
 
 function halved(text) {
     sub(/orr_cas_weak_acq_rel/, "orr_cas_weak_release", text)
-    sub(/orr_sub_acq_rel/, "orr_sub_release", text)
     return text
 }
 

@@ -7,14 +7,16 @@
 enum { MEMBERS = 3, JOBS = 2 };
 
 static struct orr_workers team;
-static unsigned done[MEMBERS]; /* plain, all: the race detector judges */
-static unsigned number;
+static unsigned done[JOBS][MEMBERS]; /* plain, all: the race detector judges */
+static unsigned sums[JOBS], number;
 
 static void
 job(uint32_t member, void *argument)
 {
-    explore_check(argument == &done[number] && done[member] == number);
-    done[member]++;
+    explore_check(argument == &sums[number] && done[number][member] == 0);
+    done[number][member] = 1;
+    for (unsigned other = 0; number > 0 && other < MEMBERS; other++)
+        explore_check(done[number - 1][other] == 1);
 }
 
 static void
@@ -30,9 +32,10 @@ body(unsigned fibre)
 {
     (void)fibre;
     for (number = 0; number < JOBS; number++) {
-        orr_workers_run(&team, job, &done[number]);
+        orr_workers_run(&team, job, &sums[number]);
         for (unsigned member = 0; member < MEMBERS; member++)
-            explore_check(done[member] == number + 1);
+            sums[number] += done[number][member];
+        explore_check(sums[number] == MEMBERS);
     }
 }
 
