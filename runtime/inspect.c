@@ -9,6 +9,7 @@
 #include "runtime/census.h"
 #include "runtime/collector.h"
 #include "runtime/gc.h"
+#include "runtime/weak.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,7 @@ gather_tracked(struct orr_object *object, void *argument)
     struct gathering *gathering = argument;
     int colour = orr_load_relaxed(&object->colour); /* relaxed: stopped */
     if (!orr_is_hidden(&gathering->look, object) && orr_is_tracked(object) &&
-        (gathering->colour < 0 || colour == gathering->colour))
+        (gathering->colour < 0 || colour == gathering->colour) && !orr_weak_is_unborn(object))
         gather(gathering, object);
 }
 
@@ -198,7 +199,7 @@ static void
 show(struct orr_object *object, void *argument)
 {
     struct tour *tour = argument;
-    if (!tour->is_over && !orr_is_hidden(&tour->look, object))
+    if (!tour->is_over && !orr_is_hidden(&tour->look, object) && !orr_weak_is_unborn(object))
         tour->is_over = !tour->visit(object, tour->argument);
 }
 

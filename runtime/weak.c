@@ -247,6 +247,12 @@ orr_is_weak(const struct orr_object *object)
     return orr_type_of(object) == &orr_weak_type;
 }
 
+bool
+orr_weak_is_unborn(const struct orr_object *object)
+{
+    return orr_is_weak(object) && !((const struct orr_weak *)object)->cell;
+}
+
 static enum orr_weak_cell_kind
 kind_for(const struct orr_object *referent, orr_weak_callback *callback)
 {

@@ -73,8 +73,8 @@ struct orr_weak {
 };
 
 /* A weak reference to an object that the caller holds (not to a weak reference: null). Counted; a safepoint.
- * Without a callback it may be one that exists already. `context` is retained; null: none. Null: no memory,
- * nothing done. Rules 51, 52. Mode: publishes the referent (rc.h); if that is in a merge queue, it stays there
+ * Without a callback it may be one that exists already. `context` is retained, and held by the caller until then like
+ * the referent; null: none. Null: no memory, nothing done. Rules 51, 52. Mode: publishes the referent (rc.h); if that is in a merge queue, it stays there
  * and its merge is as always. */
 struct orr_object *orr_weak_new(struct orr_thread *thread, struct orr_object *referent,
                                 orr_weak_callback *callback, void *argument,
@@ -83,13 +83,16 @@ struct orr_object *orr_weak_new(struct orr_thread *thread, struct orr_object *re
 /* As orr_weak_get of mutator.h, for files that are not compiled per strategy. */
 struct orr_object *orr_weak_get_any(struct orr_thread *thread, struct orr_object *weak);
 
-/* How many weak references to the object there are; and up to `most` of them, counted. Rule 51. */
+/* How many weak references to the object there are; and up to `most` of them, counted. Rule 51. Where a collector marks
+ * from linked locals, those that are to be asked after a safepoint must lie in some. */
 uint64_t orr_weak_count(struct orr_thread *thread, struct orr_object *referent);
 uint64_t orr_weak_list(struct orr_thread *thread, struct orr_object *referent,
                        struct orr_object **weaks, uint64_t most);
 
 /* Whether the object is a weak reference. */
 bool orr_is_weak(const struct orr_object *object);
+/* Whether it is one that orr_weak_new has not filled yet. World stopped. */
+bool orr_weak_is_unborn(const struct orr_object *object);
 
 /* --- for the runtime -------------------------------------------------------------------------------- */
 

@@ -252,6 +252,8 @@ destroy(struct orr_thread *thread, struct orr_object *object)
     struct map *map = map_of_any(object);
     struct orr_ephemeron *entry;
     uint64_t cursor = 0;
+    if (!map) /* its birth was under way in another thread, and we are the child of a fork */
+        return;
     while ((entry = take_any(thread, map, &cursor)))
         discard(thread, entry);
     orr_assert(map->roster.count == 0);

@@ -414,3 +414,58 @@ Test(inspect_callbacks, mutators_and_their_collections_go_on_between_looks, .tim
 {
     scene_each(look_beside_mutators);
 }
+
+/* --- a collection within a birth ------------------------------------------------------------------ */
+
+static void
+ignore_death(struct orr_thread *thread, struct orr_object *weak, void *argument)
+{
+    (void)thread, (void)weak, (void)argument;
+}
+
+/* Asks all weak references that there are. */
+static void
+ask_weak_references(struct orr_thread *thread, const struct orr_gc_event *event, void *asked)
+{
+    struct orr_object **list;
+    uint64_t count;
+    (void)event;
+    cr_assert_eq(orr_objects(thread, ORR_GENERATION_ANY, &list, &count, NULL), ORR_OK);
+    for (uint64_t i = 0; i < count; i++)
+        if (orr_is_weak(list[i])) {
+            struct orr_object *referent = orr_weak_get_any(thread, list[i]);
+            cr_assert(referent, "whoever is asked lives");
+            thread->heap->rc->release(thread, referent);
+            ++*(unsigned *)asked;
+        }
+    orr_objects_free(thread, list, count);
+}
+
+static void
+bear_under_stress(struct scene *scene, unsigned *asked)
+{
+    struct orr_object *node = scene_root(scene, 0, scene_new(scene, &node_type));
+    for (uint32_t i = 1; i <= 2; i++) /* with callbacks: each is one of its own */
+        scene_root(scene, i, orr_weak_new(scene->thread, node, ignore_death, NULL, NULL));
+    *asked = 0;
+    scene_release(scene, scene_new(scene, &node_type)); /* a collection, at whose two ends both are asked */
+    cr_assert_eq(*asked, 4);
+}
+
+Test(inspect_callbacks, a_weak_reference_is_not_shown_while_it_is_being_born)
+{
+    static const char *const pairs[][2] = {{"biased", "trial"}, {"atomic", "mark"}, {"tracing", "mark"}};
+    unsigned asked = 0;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct scene scene;
+        scene_open(&scene, pairs[i][0], pairs[i][1], "blocks");
+        scene.heap->options.stress_every = 1;
+        struct orr_thread *calm = scene.thread;
+        cr_assert_eq(orr_thread_attach(scene.heap, &scene.thread, NULL), ORR_OK); /* this one is stressed */
+        orr_thread_detach(calm);
+        cr_assert(orr_gc_callback_add(scene.heap, ask_weak_references, &asked));
+        bear_under_stress(&scene, &asked);
+        orr_gc_callback_remove(scene.heap, ask_weak_references, &asked);
+        scene_close(&scene);
+    }
+}
