@@ -332,11 +332,13 @@ orr_heap_totals(struct orr_heap *heap, struct orr_heap_totals *totals)
 bool
 orr_heap_charge(struct orr_heap *heap, uint64_t bytes)
 {
-    uint64_t used = orr_add_relaxed(&heap->bytes_used, bytes) + bytes; /* relaxed, all: a sum */
-    if (heap->options.bytes_limit && used > heap->options.bytes_limit) {
-        orr_sub_relaxed(&heap->bytes_used, bytes);
-        return false;
-    }
+    uint64_t limit = heap->options.bytes_limit ? heap->options.bytes_limit : UINT64_MAX;
+    uint64_t before = orr_load_relaxed(&heap->bytes_used), used; /* relaxed, all: a sum */
+    do { /* not by adding first: who is refused would make others be refused */
+        used = before + bytes;
+        if (used > limit)
+            return false;
+    } while (!orr_cas_relaxed(&heap->bytes_used, &before, used));
     orr_add_relaxed(&heap->bytes_taken, bytes);
     uint64_t peak = orr_load_relaxed(&heap->bytes_peak);
     while (used > peak && !orr_cas_relaxed(&heap->bytes_peak, &peak, used))

@@ -163,6 +163,7 @@ carve(struct orr_thread *thread, unsigned class)
     for (uint32_t i = count; i-- > 0;) {
         struct orr_object *cell = orr_block_cell(block, block->carved + i);
         link_cell(cell, list);
+        orr_store_relaxed(&cell->type, 0); /* relaxed: as link_cell. A large object may have been here. */
         orr_poison_fill(cell, block->cell_bytes);
         list = cell;
     }

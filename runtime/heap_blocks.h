@@ -17,7 +17,7 @@ struct orr_block {
     uint32_t cell_bytes;
     uint32_t class;
     uint32_t cells;  /* that fit */
-    uint32_t carved; /* that were ever handed out; the rest is untouched zero memory */
+    uint32_t carved; /* that were ever handed out; the rest is memory of which nothing is known */
     uint32_t live;   /* scratch of trim */
     uint32_t quarantined; /* cells that a collector keeps for good; under that collector's lock */
     uint32_t sealed;      /* bit k: page k cannot be accessed, all its cells are kept; likewise */

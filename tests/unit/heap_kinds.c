@@ -110,6 +110,25 @@ expect_walk(struct world *world, uint32_t parts)
 
 static struct world first, second;
 
+/* Memory that a large object has left full of anything becomes cells, of which not all are handed out. */
+static void
+walk_where_large_ones_were(const struct orr_heap_kind *kind)
+{
+    enum { ROUNDS = 4, RAW = 6 << 20 };
+    open_world(&first, kind, 0);
+    for (uint32_t round = 0, made = 0; round < ROUNDS; round++) {
+        struct orr_object *large = orr_new_array(first.thread, &array_type, 0, RAW);
+        cr_assert(large);
+        memset((struct orr_array *)large + 1, 0x41, RAW);
+        orr_release(first.thread, large);
+        for (uint32_t i = 0; i < 10; i++) /* each a class of its own, and so a block */
+            cr_assert(first.objects[made++] = orr_new_array(first.thread, &array_type, 0, (round * 10 + i) * 100));
+        expect_walk(&first, 1);
+    }
+    drop_every(&first, 1);
+    close_world(&first);
+}
+
 static void
 walk_on(const struct orr_heap_kind *kind)
 {
@@ -133,6 +152,11 @@ on_each(bool walkable_only, void (*test)(const struct orr_heap_kind *kind))
     for (size_t i = 0; orr_heap_kinds[i]; i++)
         if (orr_heap_kinds[i]->is_walkable || !walkable_only)
             test(orr_heap_kinds[i]);
+}
+
+Test(heap_kinds, cells_where_a_large_object_was_are_no_objects)
+{
+    on_each(true, walk_where_large_ones_were);
 }
 
 Test(heap_kinds, a_walk_sees_exactly_what_lives_in_however_many_parts)
