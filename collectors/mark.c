@@ -220,6 +220,8 @@ work_a_slice(struct marker *marker)
     uint64_t marked = marker->marked, begun_ns = trial ? orr_clock_ns() : 0;
     bool more = marker->way == QUEUED ? work_queued(marker) : work_directly(marker);
     marked = marker->marked - marked;
+    if (marker->stack.count > marker->stack.most) /* to within a slice: orr_list_rest gives back what was touched */
+        marker->stack.most = marker->stack.count;
     /* Edges to marked objects cost too, but it is objects that have to be got through. */
     if (trial)
         marker->cost[marker->way] = (double)(orr_clock_ns() - begun_ns) / (double)(marked + 1);
