@@ -376,10 +376,18 @@ void
 orr_gc_finalizing(struct orr_heap *heap, uint64_t pending)
 {
     /* relaxed, both: our own; for people */
-    orr_assert(orr_load_relaxed(&heap->collecting) == ORR_COLLECTING);
+    orr_assert(orr_load_relaxed(&heap->collecting) != ORR_COLLECTING_NOBODY);
     orr_store_relaxed(&heap->gc.finalizers_pending, pending);
     orr_store_release(&heap->collecting, ORR_COLLECTING_FINALIZES); /* sync:finalizing  release: pending */
     orr_wake_all(&heap->collecting);
+}
+
+void
+orr_gc_calls(struct orr_thread *thread)
+{
+    /* relaxed: written by who collects alone */
+    if (thread->collecting && orr_load_relaxed(&thread->heap->collecting) == ORR_COLLECTING)
+        orr_gc_finalizing(thread->heap, 1);
 }
 
 enum orr_status

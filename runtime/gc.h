@@ -165,6 +165,9 @@ void orr_gc_begin(struct orr_thread *thread, struct orr_collection *collection);
 void orr_gc_end(struct orr_thread *thread, struct orr_collection *collection);
 /* It has come to its finalizers and callbacks: nobody waits for it any more. */
 void orr_gc_finalizing(struct orr_heap *heap, uint64_t pending);
+/* A finalizer or callback begins of what dies by its last release. If this thread is collecting, for garbage let go of
+ * it, that is one of the collection's. */
+void orr_gc_calls(struct orr_thread *thread);
 
 /* A sentence to listener.report or standard error. */
 void orr_gc_report(struct orr_heap *heap, const char *format, ...)

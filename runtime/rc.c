@@ -7,6 +7,7 @@
 #include "runtime/cells.h"
 #include "runtime/collect.h"
 #include "runtime/collector.h"
+#include "runtime/gc.h"
 #include "runtime/ledger.h"
 #include "runtime/local.h"
 #include "runtime/owner.h"
@@ -164,6 +165,7 @@ orr_finalize_dead(struct orr_thread *thread, struct orr_object *object)
     struct orr_rites rites = {.object = object, .outer = thread->finalizing};
     thread->finalizing = &rites;
     uint64_t start_ns = orr_clock_ns();
+    orr_gc_calls(thread);
     orr_finalize(thread, object);
     orr_pause_note(thread, ORR_PAUSE_FINALIZER, start_ns);
     thread->finalizing = rites.outer;

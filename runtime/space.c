@@ -88,11 +88,25 @@ extent_merge(extent_hooks_t *hooks, void *first, size_t first_size, void *second
     return false;
 }
 
+/* The system aligns to a page alone, as it likes. */
+static char *
+reserve_aligned(size_t bytes)
+{
+    char *start = orr_pages_reserve(bytes + ORR_SPACE_ALIGNMENT);
+    if (!start)
+        return NULL;
+    size_t before = -(uintptr_t)start % ORR_SPACE_ALIGNMENT;
+    if (before > 0)
+        orr_pages_release(start, before);
+    orr_pages_release(start + before + bytes, ORR_SPACE_ALIGNMENT - before);
+    return start + before;
+}
+
 static bool
 reserve_range(struct orr_space *space)
 {
     for (size_t bytes = RANGE_MOST; bytes >= RANGE_LEAST; bytes /= 2) {
-        void *start = orr_pages_reserve(bytes);
+        char *start = reserve_aligned(bytes);
         if (start) {
             space->start = (uintptr_t)start;
             space->end = space->start + bytes;

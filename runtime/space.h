@@ -14,6 +14,8 @@
 
 #include <jemalloc/jemalloc.h>
 
+#define ORR_SPACE_ALIGNMENT ((size_t)2 << 20) /* of the range: maps of it count in blocks and chunks */
+
 struct orr_space {
     extent_hooks_t hooks; /* first: jemalloc hands its address back */
     uintptr_t start, end;

@@ -25,6 +25,7 @@
 
 #include "runtime/birth.h"
 #include "runtime/collector.h"
+#include "runtime/gc.h"
 #include "runtime/local.h"
 #include "runtime/raise.h"
 #include "runtime/slot.h"
@@ -545,6 +546,7 @@ orr_weak_call_all(struct orr_thread *thread, struct orr_object *until)
         weak->callback = NULL; /* rule 46: it has been */
         thread->locals = &own;
         orr_raise_save(thread, &saved);
+        orr_gc_calls(thread);
         callback(thread, called, weak->argument);
         orr_raise_restore(thread, &saved, "a weak reference's callback");
         thread->locals = own.previous;

@@ -313,7 +313,7 @@ finalize_some(struct orr_thread *thread, const struct orr_object_list *members, 
             orr_finalize(thread, object);
             /* relaxed, both, and no read-modify-write: only who collects writes it */
             orr_store_relaxed(pending, orr_load_relaxed(pending) - 1);
-        } else
+        } else if (its < priority) /* green ones of before want it at each death, and have had it at this one */
             next = higher(next, its);
     }
     return next;
@@ -457,11 +457,12 @@ unqueue_members(struct orr_thread *thread)
     orr_world_resume(thread->heap);
 }
 
-/* Whether anything was called. The set is held meanwhile: a member that lets go of another does not end it. */
+/* Whether anything was called. The set is held meanwhile: a member that lets go of another does not end it. In the child
+ * of a fork some may have been called before. */
 static bool
 destroy_members(struct orr_thread *thread, struct orr_object_list *members)
 {
-    bool any = false;
+    bool any = members->destroyed != 0;
     if (!types_have(ORR_TYPES_DESTROY) || !any_wants_destroy(members))
         return false;
     if (!members->is_held)

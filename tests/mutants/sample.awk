@@ -16,9 +16,9 @@ function is_statement(text) {
         text !~ /orr_assert|orr_require|counters|raise_to|pause_note|_ns|prefetch|^[ \t]+(struct|enum|bool|uint|int|size_t|const|uintptr_t|unsigned|static)/
 }
 
-# Has an order that others rely on: a relaxed access has none.
+# Has an order that others rely on: a relaxed access has none, and where a lock begins or ends nobody is.
 function is_ordered(text) {
-    gsub(/orr_(load|store|or|and|add|sub)_relaxed/, "", text)
+    gsub(/orr_(load|store|or|and|add|sub)_relaxed|orr_mutex_(init|fini)/, "", text)
     return text ~ /orr_(store|cas|exchange|or|and|add|sub|mutex|wake|owner|weak)_|orr_slot_(un)?lock\(/
 }
 

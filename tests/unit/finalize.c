@@ -368,3 +368,65 @@ Test(finalize, forgetting_races_with_death_and_one_of_them_wins)
     for (size_t i = 0; i < RACE_OBJECTS; i++)
         cr_assert_leq(orr_load_relaxed(&race_runs[i]), 1u);
 }
+
+/* --- green objects, finalizers of types ------------------------------------------------------------ */
+
+static unsigned finalized[2]; /* first, second */
+
+static void
+finalize_first(struct orr_thread *caller, struct orr_object *object)
+{
+    (void)caller, (void)object;
+    finalized[0]++;
+}
+
+static void
+finalize_second(struct orr_thread *caller, struct orr_object *object)
+{
+    (void)caller, (void)object;
+    finalized[1]++;
+}
+
+static uint16_t first_index, second_index;
+static const struct orr_type first_type = {.name = "first",
+                                           .bytes = sizeof(struct orr_object) + 16,
+                                           .references = 2,
+                                           .flags = ORR_TYPE_ACYCLIC,
+                                           .finalize = finalize_first,
+                                           .index = &first_index,
+                                           .priority = 5};
+static const struct orr_type second_type = {.name = "second",
+                                            .bytes = sizeof(struct orr_object) + 16,
+                                            .references = 2,
+                                            .flags = ORR_TYPE_ACYCLIC,
+                                            .finalize = finalize_second,
+                                            .index = &second_index};
+
+static void
+drop_ring_with_leaves(void)
+{
+    ORR_OWN(thread, ring, orr_new(thread, &small_pair));
+    ORR_OWN(thread, other, orr_new(thread, &small_pair));
+    ORR_OWN(thread, first, orr_new(thread, &first_type));
+    ORR_OWN(thread, second, orr_new(thread, &second_type));
+    orr_set(thread, ring.ref, 0, other.ref);
+    orr_set(thread, ring.ref, 1, first.ref);
+    orr_set(thread, other.ref, 0, ring.ref);
+    orr_set(thread, other.ref, 1, second.ref);
+}
+
+Test(finalize, green_leaves_of_a_cycle_are_finalized_once_whatever_their_priorities, .timeout = 20)
+{
+    static const char *const collectors[] = {"trial", "subtract", "generations", "mark"};
+    for (size_t i = 0; i < sizeof collectors / sizeof *collectors; i++) {
+        open_heap(collectors[i]);
+        cr_assert_eq(orr_type_register(&first_type, NULL), ORR_OK);
+        cr_assert_eq(orr_type_register(&second_type, NULL), ORR_OK);
+        finalized[0] = finalized[1] = 0;
+        drop_ring_with_leaves();
+        orr_settle(thread);
+        cr_assert(finalized[0] == 1 && finalized[1] == 1, "%s: finalized %u and %u times", collectors[i], finalized[0],
+                  finalized[1]);
+        close_heap();
+    }
+}

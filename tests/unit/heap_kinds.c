@@ -9,6 +9,28 @@
 #include "runtime/heap_blocks.h"
 
 #include <criterion/criterion.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if !defined(__has_feature)
+#define __has_feature(feature) 0
+#endif
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+enum { ALIGNED = 2 << 20 };
+
+/* Here the system aligns ranges of addresses to a page and no more, as Linux did before 6.7. */
+void *
+mmap(void *wanted, size_t bytes, int protection, int flags, int file, off_t offset)
+{
+    bool is_range = !wanted && bytes >= (size_t)256 << 20;
+    size_t more = is_range ? 2 * ALIGNED : 0;
+    char *start = (char *)syscall(SYS_mmap, wanted, bytes + more, protection, flags, file, offset);
+    if (!is_range || start == MAP_FAILED)
+        return start;
+    return start + -(uintptr_t)start % ALIGNED + getpagesize();
+}
+#endif
 
 enum { OBJECTS = 3000, LIMIT = 4 << 20, PAIR_BYTES = 48, WIDE_RAW = 448 };
 
