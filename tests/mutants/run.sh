@@ -5,7 +5,7 @@
 # a bug, in a line "Killed by: TIER TEST" of its patch, is tried before all others. With --sample, N bugs more, made by
 # sample.awk from the protocol files. Then prints who was killed by what and after how long, and the score.
 #   --record   first killers are written into the patches, and known ones are not tried first
-#   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 50 minutes go
+#   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 35 minutes go
 #   --check    only looks whether every patch, and every line of harmless.txt, still fits the sources
 #   --list     only names them
 # Exit status: 0 all killed; 1 a seeded bug survived or there was no time for it, or fewer than nine tenths of the made
@@ -24,6 +24,7 @@ tiers=(
     "explore_full;dev;-L ^explore$ -E scenarios|finds_|litmus|same_trace;^explore(_full|_bare)?$;200;ci"
     "random;dev;-L ^random$;^random_;240;ci"
     "unit;dev;-L ^unit$ -E unit/(gbench.*|heap_kinds?|fork.*|child)$;^unit_;300;ci"
+    "memory;asan;-L ^unit$ -E unit/(gbench.*|heap_kinds?|fork.*|child)$;^unit_;300;ci"
     "failing;dev;-L ^failing$;^failing_;240;ci"
     "conformance;dev;-R ^conformance/(rules_)?(biased|atomic)_rooted$;^conformance_(rules_)?(biased|atomic)_rooted$;400;ci"
     "stress;dev;-L ^(stress|hardship)$;^(stress|hardship)_|^orrery$;400;ci"
@@ -44,7 +45,7 @@ while [ $# -gt 0 ]; do
     --nightly)
         sampled=20
         seed=$(date +%j)
-        limit=3000
+        limit=2100
         ;;
     --check | --list) mode=${1#--} ;;
     --record) records=yes ;;
