@@ -122,6 +122,19 @@ check_graph(struct world *world, void *argument)
     free(alive);
 }
 
+/* The sanitizer's allocator does not come whole through a fork in the middle of a thread's start: here the team of a
+ * collector has worked before. */
+static struct world
+open_to_fork(const struct orr_heap_options *options)
+{
+    struct world world = world_open(options);
+    if (UNDER_SANITIZER && is_complete(world.heap->collector)) {
+        turn_a_ring(&world, world.thread);
+        orr_settle(world.thread);
+    }
+    return world;
+}
+
 static void
 try_alone(const struct orr_heap_options *options)
 {
@@ -129,7 +142,7 @@ try_alone(const struct orr_heap_options *options)
     uint32_t shapes = 0;
     for (const struct shape *shape = graph_zoo; shape->name && shapes < SHAPES; shape++, shapes++) {
         struct graph *const graph = shape->make();
-        struct world world = world_open(options);
+        struct world world = open_to_fork(options);
         struct planted planted;
         planted_open(&planted, &world, graph, shape->name);
         planted_build(&planted, world.thread);
@@ -181,7 +194,7 @@ static void
 try_beside_builder(const struct orr_heap_options *options)
 {
     struct graph *const graph = graph_zoo[0].make();
-    struct world world = world_open(options);
+    struct world world = open_to_fork(options);
     struct planted planted;
     struct builder builder = {.world = &world, .planted = &planted};
     struct orr_os_thread other;
@@ -322,7 +335,7 @@ live_on(struct world *world, void *argument)
 static void
 try_crowd(const struct orr_heap_options *options)
 {
-    struct world world = world_open(options);
+    struct world world = open_to_fork(options);
     struct crowd crowd = {.world = &world};
     struct member members[CROWD];
     struct orr_os_thread threads[CROWD];
@@ -437,7 +450,7 @@ collect_again(struct world *world, void *argument)
 static void
 try_finalizing(const struct orr_heap_options *options)
 {
-    struct world world = world_open(options);
+    struct world world = open_to_fork(options);
     struct orr_os_thread other;
     struct orr_error error;
     if (!is_complete(options->collector)) {
