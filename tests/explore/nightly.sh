@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/explore/nightly.sh [BUILD [MINUTES]] - the long form, two runs at a time. For three fifths of MINUTES (preset:
-# 20, the build counted in) the scenarios depth first through bound 4: the written ones of three fibres come first, for
+# 15, the build counted in) the scenarios depth first through bound 4: the written ones of three fibres come first, for
 # they must all be exhausted; the others go as far as the time does. Then, for what is left, every scenario in the other
 # memory modes, with races, and by each strategy of chance with the seed of the day. At least 1e8 schedules is the bar.
 # BUILD is of preset dev (preset: build/dev): a folder that CMake has configured, or, to be configured, one whose name
@@ -8,11 +8,11 @@
 # was found; 1 a schedule failed, or a build did; 2 usage.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=${1-build/dev} minutes=${2-20}
+build=${1-build/dev} minutes=${2-15}
 if [ $# -gt 2 ] || [[ ! $minutes =~ ^[1-9][0-9]{0,4}$ ]] || {
     [ ! -f "$build/CMakeCache.txt" ] && [[ $build != build/?* && $build != /?* ]]
 }; then
-    echo "usage: tests/explore/nightly.sh [BUILD [MINUTES]]: a build of preset dev (build/dev), and 1 to 99999 (20)" >&2
+    echo "usage: tests/explore/nightly.sh [BUILD [MINUTES]]: a build of preset dev (build/dev), and 1 to 99999 (15)" >&2
     exit 2
 fi
 { [ -f "$build/CMakeCache.txt" ] || cmake --preset dev -B "$build"; } >&2 || exit 1
