@@ -7,8 +7,9 @@
  * A request from inside a collection, on the same thread, returns at once: collections do not nest.
  *
  * sync        publishes                           observes                               then visible
- * collecting  orr_collecting_end: store, release  orr_collecting_begin: cas, acquire;    the last collection's doings
- *                                                 wait_for_callbacks: load, acquire
+ * collecting  orr_collecting_end, finish: store,  orr_collecting_begin: cas, acquire;    the last collection's doings
+ *             release                             begin, wait_for_callbacks: load,
+ *                                                 acquire
  * finalizing  orr_gc_finalizing: store, release   wait_for_collection: load, acquire     how many are pending
  *
  * Both are one word, heap->collecting, so that who sleeps on it is woken by either.

@@ -79,6 +79,8 @@ map_index(const struct blocks *blocks, const void *address)
 
 /* --- blocks ---------------------------------------------------------------------------------------- */
 
+static_assert(ORR_SPACE_ALIGNMENT % CHUNK_BYTES == 0, "the map counts blocks from the start of the range");
+
 static bool
 add_chunk_locked(struct blocks *blocks)
 {

@@ -160,8 +160,9 @@ struct orr_type {
     void (*finalize)(struct orr_thread *thread, struct orr_object *object);
     /* The last thing that happens to an object, once, when it is certain to be freed: for memory, files and
      * the like that it owns outside the heap. Its references are still there. It may allocate and release;
-     * it must not make the object reachable, not by a weak reference either, nor retain and release it, nor wait for a thread that may wait for the
-     * collection which calls it: what has to wait is a matter for finalize. May be null. */
+     * it must not make the object reachable, not by a weak reference either, nor retain and release it, nor wait for a
+     * thread that may wait for the collection which calls it: what has to wait is a matter for finalize. May be
+     * null. */
     void (*destroy)(struct orr_thread *thread, struct orr_object *object);
     uint16_t *index;  /* where registration puts the index */
     int16_t priority; /* of finalize, among those of one collection: higher ones first */

@@ -74,8 +74,8 @@ struct orr_weak {
 
 /* A weak reference to an object that the caller holds (not to a weak reference: null). Counted; a safepoint.
  * Without a callback it may be one that exists already. `context` is retained, and held by the caller until then like
- * the referent; null: none. Null: no memory, nothing done. Rules 51, 52. Mode: publishes the referent (rc.h); if that is in a merge queue, it stays there
- * and its merge is as always. */
+ * the referent; null: none. Null: no memory, nothing done. Rules 51, 52. Mode: publishes the referent (rc.h); if that
+ * is in a merge queue, it stays there and its merge is as always. */
 struct orr_object *orr_weak_new(struct orr_thread *thread, struct orr_object *referent,
                                 orr_weak_callback *callback, void *argument,
                                 struct orr_object *context);

@@ -457,8 +457,8 @@ unqueue_members(struct orr_thread *thread)
     orr_world_resume(thread->heap);
 }
 
-/* Whether anything was called. The set is held meanwhile: a member that lets go of another does not end it. In the child
- * of a fork some may have been called before. */
+/* Whether anything was called. The set is held meanwhile: a member that lets go of another does not end it. In the
+ * child of a fork some may have been called before. */
 static bool
 destroy_members(struct orr_thread *thread, struct orr_object_list *members)
 {

@@ -2,7 +2,7 @@
 # for those in the file `harmless`.
 # With line=N and kind=K: the file with that change made.
 #
-#   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas keeps half of its order)
+#   relaxed      an order is dropped: acquire, release and acq_rel become relaxed (a cas or an exchange keeps half of its order)
 #   halved       acq_rel becomes release, where a cas may fail for no reason
 #   negated      a condition that fills a line is turned round
 #   dropped      a statement that fills a line is taken out

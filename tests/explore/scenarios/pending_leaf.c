@@ -1,5 +1,5 @@
-/* pending_leaf.c - garbage lets go of a leaf that is no member of it; the leaf's finalizer waits for another thread, which
- * wants a collection too: that does not wait for the one under way. */
+/* pending_leaf.c - garbage lets go of a leaf that is no member of it; the leaf's finalizer waits for another thread,
+ * which wants a collection too: that does not wait for the one under way. */
 #include "tests/explore/explore.h"
 
 #include "runtime/gc.h"
