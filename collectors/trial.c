@@ -204,6 +204,7 @@ struct exploration {
     uint64_t deadline_ns; /* of a step; 0: none */
     uint64_t looks;
     bool is_over;
+    bool puts_aside; /* a candidate cost more than the budget */
 };
 
 /* Whether the time of a step is used up; the clock is read now and then. */
@@ -231,6 +232,7 @@ explore_entry(uintptr_t *entry, void *argument)
     }
     if (waits)
         return;
+    exploration->puts_aside = true;
     /* Each failure halves what the next may cost, so that failures cost twice the budget in all. */
     if (exploration->budget / 2 >= BUDGET_FLOOR)
         exploration->budget /= 2;
@@ -265,6 +267,7 @@ explore_all(struct orr_thread *thread, struct trial *trial, struct orr_collectio
     } else {
         uint64_t budget = ((struct settings *)heap->collector_settings)->budget;
         exploration.budget = budget ? budget : BUDGET_AUTOMATIC;
+        exploration.puts_aside = heap->parked.total != 0; /* by one before */
     }
     if (collection->budget_ns) /* the other half is for what follows */
         exploration.deadline_ns = collection->start_ns + collection->budget_ns / 2;
@@ -272,6 +275,7 @@ explore_all(struct orr_thread *thread, struct trial *trial, struct orr_collectio
     collection->candidates = candidates.total;
     orr_buffer_each(&candidates, explore_entry, &exploration);
     collection->more = exploration.is_over;
+    collection->is_partial = exploration.is_over || exploration.puts_aside;
     orr_store_relaxed(&heap->orphan_count, heap->orphans.total); /* relaxed: an estimate */
     orr_buffer_clear(&candidates);
 }

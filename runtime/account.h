@@ -27,9 +27,19 @@ orr_account_spend(struct orr_heap *heap, struct orr_account *account, size_t byt
                 return false;
         }
         account->budget += (int64_t)charge;
+        if (bytes <= ORR_ACCOUNT_STEP)
+            orr_heap_took(heap, charge);
     }
     account->budget -= (int64_t)bytes;
     return true;
+}
+
+/* What was spent is there. */
+static inline void
+orr_account_took(struct orr_heap *heap, size_t bytes)
+{
+    if (__builtin_expect(bytes > ORR_ACCOUNT_STEP, 0)) /* smaller ones were told by the step */
+        orr_heap_took(heap, bytes);
 }
 
 static inline void

@@ -280,7 +280,7 @@ static bool
 begin(struct orr_thread *thread, const struct orr_collection *collection, enum waiting waiting)
 {
     struct orr_heap *heap = thread->heap;
-    _Atomic(uint64_t) *done = &heap->gc.done[collection->generation];
+    _Atomic(uint64_t) *done = &heap->gc.done[collection->urgency][collection->generation];
     /* relaxed: a collection that we know nothing of has not stopped us yet, and sees what garbage we have now */
     uint64_t begun = orr_load_relaxed(&heap->collections_begun);
     unsigned looks = 0;
@@ -295,12 +295,14 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
     return true;
 }
 
-/* sync:collecting  release: the collection's doings */
+/* What is partial was done for those alone who asked for no more. sync:collecting  release: the collection's doings */
 static void
 finish(struct orr_thread *thread, const struct orr_collection *collection)
 {
-    for (int i = 0; i <= collection->generation; i++)
-        orr_store_release(&thread->heap->gc.done[i], collection->number);
+    const int most = collection->is_partial ? (int)collection->urgency : ORR_URGENCY_COMPLETE;
+    for (int urgency = 0; urgency <= most; urgency++)
+        for (int i = 0; i <= collection->generation; i++)
+            orr_store_release(&thread->heap->gc.done[urgency][i], collection->number);
     orr_add_relaxed(&thread->heap->collections_done, 1); /* relaxed: statistics */
     orr_collecting_end(thread);
 }

@@ -46,7 +46,8 @@ enum { ORR_PHASES_MAX = 12 };
 enum orr_urgency {
     ORR_URGENCY_AUTOMATIC, /* a trigger went off: what a budget allows */
     ORR_URGENCY_REQUESTED, /* the program asked */
-    ORR_URGENCY_COMPLETE   /* memory is out, or the heap is being settled: everything */
+    ORR_URGENCY_COMPLETE,  /* memory is out, or the heap is being settled: everything */
+    ORR_URGENCIES
 };
 
 struct orr_phase {
@@ -63,6 +64,7 @@ struct orr_collection {
     int generation;     /* this one and all younger; the oldest: everything */
     uint64_t budget_ns; /* orr_gc_step: stop when this is used up, if the collector can; 0: none */
     bool more;          /* it did stop */
+    bool is_partial;    /* it left what may be garbage, as its urgency or its time allowed */
     uint64_t start_ns, stop_ns;
     uint32_t phase_count;
     struct orr_phase phases[ORR_PHASES_MAX];

@@ -49,8 +49,11 @@ orr_gc_freeze(struct orr_thread *thread)
         .cause = "freeze", .urgency = ORR_URGENCY_COMPLETE, .generation = ORR_GENERATION_OLDEST};
     if (!heap->kind->is_walkable)
         return false;
+    /* relaxed: as in collect.c, begin. acquire: whoever has collected */
+    const uint64_t begun = orr_load_relaxed(&heap->collections_begun);
     orr_collection_run(thread, &collection, true);
-    if (collection.number == 0 || !orr_collecting_begin(thread))
+    if (orr_load_acquire(&heap->gc.done[ORR_URGENCY_COMPLETE][ORR_GENERATION_OLDEST]) <= begun ||
+        !orr_collecting_begin(thread))
         return false;
     orr_world_stop(heap, thread);
     orr_counts_settle(thread);
@@ -62,13 +65,19 @@ orr_gc_freeze(struct orr_thread *thread)
     return true;
 }
 
+/* Where decrements name the candidates, those that led to something frozen have been looked at, and are forgotten: what
+ * held them from outside is a candidate instead. */
 static void
-unfreeze_object(struct orr_object *object, void *heap)
+unfreeze_object(struct orr_object *object, void *argument)
 {
-    const struct orr_collector *collector = ((struct orr_heap *)heap)->collector;
-    if (orr_load_relaxed(&object->colour) == ORR_COLOUR_FROZEN)
-        orr_store_relaxed(&object->colour,
-                          collector->generational ? (uint8_t)ORR_GENERATION_OLDEST : (uint8_t)0);
+    struct orr_thread *thread = argument;
+    struct orr_heap *heap = thread->heap;
+    if (orr_load_relaxed(&object->colour) != ORR_COLOUR_FROZEN)
+        return;
+    orr_store_relaxed(&object->colour,
+                      heap->collector->generational ? (uint8_t)ORR_GENERATION_OLDEST : (uint8_t)0);
+    if (heap->wants_candidates && !heap->wants_newborns && !orr_is_corpse(object))
+        orr_candidate_claim(thread, object);
 }
 
 void
@@ -78,7 +87,8 @@ orr_gc_unfreeze(struct orr_thread *thread)
     if (orr_load_relaxed(&heap->gc.frozen) == 0)
         return;
     orr_world_stop(heap, thread);
-    heap->kind->walk(heap, 0, 1, unfreeze_object, heap);
+    orr_counts_settle(thread); /* so that what is no corpse has counts */
+    heap->kind->walk(heap, 0, 1, unfreeze_object, thread);
     orr_store_relaxed(&heap->gc.frozen, (uint64_t)0);
     orr_world_resume(heap);
 }

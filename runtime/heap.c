@@ -339,11 +339,17 @@ orr_heap_charge(struct orr_heap *heap, uint64_t bytes)
         if (used > limit)
             return false;
     } while (!orr_cas_relaxed(&heap->bytes_used, &before, used));
+    return true;
+}
+
+void
+orr_heap_took(struct orr_heap *heap, uint64_t bytes)
+{
+    /* relaxed, all: statistics */
+    uint64_t used = orr_load_relaxed(&heap->bytes_used), peak = orr_load_relaxed(&heap->bytes_peak);
     orr_add_relaxed(&heap->bytes_taken, bytes);
-    uint64_t peak = orr_load_relaxed(&heap->bytes_peak);
     while (used > peak && !orr_cas_relaxed(&heap->bytes_peak, &peak, used))
         continue;
-    return true;
 }
 
 void

@@ -99,8 +99,10 @@ struct orr_gc {
     _Atomic(uint32_t) trigger_kind;             /* the trigger, piece by piece, so that it can be changed */
     _Atomic(uint64_t) trigger_count, trigger_bytes;
     _Atomic(double) trigger_ratio;
-    _Atomic(uint64_t) done[ORR_GENERATIONS];    /* number of the last collection of at least this generation */
-    _Atomic(uint64_t) taken_at_complete;        /* bytes_taken when the last complete collection began */
+    /* Number of the last collection that did what one of this urgency does, for at least this generation. */
+    _Atomic(uint64_t) done[ORR_URGENCIES][ORR_GENERATIONS];
+    _Atomic(uint64_t) taken_at_complete; /* bytes_taken when the last complete collection began */
+    uint64_t taken_before;               /* the same before the present one; who collects */
     _Atomic(uint64_t) last_ns[ORR_GENERATIONS]; /* how long the last one of each generation took */
     struct orr_mutex lock;                      /* the rest; no safepoint while it is held */
     struct orr_gc_stats *stats;                 /* one per generation */
@@ -145,7 +147,7 @@ struct orr_heap {
 
     /* Memory, in bytes of cells handed to threads and large objects. */
     _Atomic(uint64_t) bytes_used, bytes_peak;
-    _Atomic(uint64_t) bytes_taken; /* all that was ever charged */
+    _Atomic(uint64_t) bytes_taken; /* all that was ever charged and there */
     _Atomic(uint64_t) bytes_after_collection; /* bytes_used when the last one ended; triggers read it */
     _Atomic(int64_t) live_after_collection;   /* of `live`, likewise */
     _Atomic(int64_t) live;           /* allocated - freed, as of each thread's last slow path */
@@ -240,6 +242,8 @@ void orr_heap_totals(struct orr_heap *heap, struct orr_heap_totals *totals);
 
 /* Books of the heap kinds: memory is asked for before it is used. False: over the limit. */
 bool orr_heap_charge(struct orr_heap *heap, uint64_t bytes);
+/* What was charged is there, and not refused by the system: it counts for bytes_taken and the peak. */
+void orr_heap_took(struct orr_heap *heap, uint64_t bytes);
 void orr_heap_discharge(struct orr_heap *heap, uint64_t bytes);
 
 /* The collector's word for an object; valid only where the collector declared ORR_NEEDS_SCRATCH. Zero

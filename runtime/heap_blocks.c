@@ -161,6 +161,7 @@ carve(struct orr_thread *thread, unsigned class)
         if (!orr_heap_charge(thread->heap, block->cell_bytes))
             return false;
     }
+    orr_heap_took(thread->heap, (uint64_t)count * block->cell_bytes);
     struct orr_object *list = NULL;
     for (uint32_t i = count; i-- > 0;) {
         struct orr_object *cell = orr_block_cell(block, block->carved + i);
@@ -189,6 +190,7 @@ take_batch(struct orr_thread *thread, unsigned class)
     orr_mutex_unlock(&pool->lock);
     if (!batch)
         return false;
+    orr_heap_took(thread->heap, batch->cells * orr_cell_class_bytes(class));
     thread->cells[class].current = &batch->first;
     thread->cells[class].room = (uint32_t)(orr_cell_batch(class) - batch->cells);
     return true;
@@ -235,6 +237,7 @@ allocate_large(struct orr_heap *heap, size_t bytes)
         orr_heap_discharge(heap, bytes);
         return NULL;
     }
+    orr_heap_took(heap, bytes);
     large->bytes = bytes;
     struct orr_object *object = (void *)((char *)large + LARGE_HEAD);
     orr_store_relaxed(&object->type, 0); /* relaxed: a stopped walk reads it */

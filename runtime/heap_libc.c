@@ -57,8 +57,10 @@ allocate(struct orr_thread *thread, size_t bytes)
         orr_mutex_lock(&registry->lock);
         bool registered = register_locked(registry, (struct orr_object *)(prefix + 1));
         orr_mutex_unlock(&registry->lock);
-        if (registered)
+        if (registered) {
+            orr_heap_took(heap, bytes);
             return (struct orr_object *)(prefix + 1);
+        }
         orr_deallocate(prefix);
     }
     orr_heap_discharge(heap, bytes);

@@ -61,10 +61,12 @@ allocate(struct orr_thread *thread, size_t bytes)
     if (bytes > SIZE_MAX / 2 || !orr_account_spend(thread->heap, thread->heap_private, bytes))
         return NULL;
     struct orr_object *object = orr_refuses_allocation() ? NULL : mi_malloc(bytes);
-    if (!object)
+    if (!object) {
         orr_account_refund(thread->heap, thread->heap_private, bytes);
-    else
-        tell_taken(object);
+        return NULL;
+    }
+    orr_account_took(thread->heap, bytes);
+    tell_taken(object);
     return object;
 }
 

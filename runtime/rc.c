@@ -92,6 +92,18 @@ orr_candidates_take(struct orr_heap *heap, struct orr_buffer *candidates)
         orr_buffer_append(candidates, &thread->candidates);
 }
 
+/* Both claims mean the same; that in `count` may be made for merged objects too. */
+void
+orr_candidate_claim(struct orr_thread *thread, struct orr_object *object)
+{
+    orr_assert(orr_world_is_stopped(thread->heap));
+    uint32_t count = orr_load_relaxed(&object->count); /* relaxed, both: the world is stopped */
+    if (!(count & ORR_UNCLAIMED) || orr_is_immortal(object) || !orr_candidate_room(thread))
+        return;
+    orr_store_relaxed(&object->count, count & ~ORR_UNCLAIMED);
+    orr_candidate_push(thread, (uintptr_t)object);
+}
+
 struct orr_object *
 orr_candidate_unclaim(struct orr_thread *thread, uintptr_t entry)
 {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# packages.sh - sourced by tests/run.sh and bench/quickstart.sh: orr_packages installs what of the
-# build's needs is missing on a Debian 12 machine, and says what it could not do.
+# packages.sh - sourced by tests/run.sh, tests/nightly.sh, tests/coverage.sh and bench/quickstart.sh: orr_packages
+# installs what of the build's needs is missing on a Debian 12 machine, and says what it could not do.
 
 orr_packages() {
     local wanted=(gcc-12 g++-12 clang-14 libclang-rt-14-dev lld-14 cmake ninja-build ccache pkg-config

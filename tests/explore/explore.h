@@ -32,11 +32,11 @@
  *     static void
  *     check(void)
  *     {
- *         explore_check(explore_deaths(object) == 1); // oracle: died, and once
+ *         explore_all_dead(heap); // oracle: each died, and once
  *     }
  *
  *     EXPLORE_SCENARIO(two_releases) = {
- *         .name = EXPLORE_NAME, .covers = "A1 B1", .fibres = 2, .setup = setup, .body = body, .check = check};
+ *         .name = EXPLORE_NAME, .covers = "A1 A2 A3 B1 B4", .fibres = 2, .setup = setup, .body = body, .check = check};
  *
  * That is scenarios/two_releases.c; the other half is one line in scenarios.def, which also says for which
  * strategies it is compiled.

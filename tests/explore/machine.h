@@ -186,6 +186,7 @@ struct machine {
     bool failed;
     char verdict[1024];
     jmp_buf outside;
+    bool judges; /* check or verify is running, and ends at `outside` if it faults */
 
     struct note *notes;
     unsigned note_count;

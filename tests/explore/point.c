@@ -407,12 +407,14 @@ static void
 judge(bool verifies)
 {
     const struct explore_scenario *scenario = machine.scenario;
-    if (setjmp(machine.outside) != 0)
-        return;
-    if (scenario->check)
-        scenario->check();
-    if (verifies && scenario->verify)
-        scenario->verify();
+    machine.judges = true;
+    if (setjmp(machine.outside) == 0) {
+        if (scenario->check)
+            scenario->check();
+        if (verifies && scenario->verify)
+            scenario->verify();
+    }
+    machine.judges = false;
 }
 
 bool

@@ -242,14 +242,14 @@ genuine:
     ucontext_t *state = context;
     (void)signal;
 #if defined(__x86_64__)
-    if (machine.self != OUTSIDE) {
+    if (machine.self != OUTSIDE || machine.judges) {
         state->uc_mcontext.gregs[REG_RSP] =
             (state->uc_mcontext.gregs[REG_RSP] & ~(greg_t)15) - 4096 - 8;
         state->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)fault_landing;
         return;
     }
 #elif defined(__aarch64__)
-    if (machine.self != OUTSIDE) {
+    if (machine.self != OUTSIDE || machine.judges) {
         state->uc_mcontext.pc = (uintptr_t)fault_landing;
         return;
     }

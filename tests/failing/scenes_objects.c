@@ -36,6 +36,15 @@ live_a_little(struct orr_thread *thread)
     if (stage_given(pin != NULL))
         orr_unpin(thread, pin);
     orr_set(thread, other.ref, 0, other.ref);
+    ORR_OWN(thread, map, orr_weak_keys_new(thread));
+    if (!stage_given(map.ref != NULL))
+        return;
+    orr_set(thread, one.ref, 0, map.ref); /* stays, with an entry, and with a weak reference that is cleared */
+    stage_note(stage_given(orr_weak_keys_set(thread, map.ref, one.ref, one.ref)));
+    ORR_OWN(thread, brief, stage_new(thread, &actor_type, 3));
+    ORR_OWN(thread, weak, brief.ref ? orr_weak_new(thread, brief.ref, NULL, NULL, NULL) : NULL);
+    if (stage_given(weak.ref != NULL))
+        orr_set(thread, one.ref, 1, weak.ref);
 }
 
 void

@@ -135,12 +135,14 @@ collect_often(void *unused)
     for (int i = 0; i < CALLS; i++) {
         const uint64_t begun = orr_load_acquire(&heap->collections_begun);
         struct orr_gc_result result;
+        int generation = ORR_GENERATION_OLDEST;
         if (i % 2)
             orr_collect(thread, "everybody");
-        else
-            stress_check(orr_gc_collect_wait(thread, ORR_GENERATION_OLDEST, &result, NULL) == ORR_OK,
-                         "refused");
-        stress_check(orr_load_acquire(&heap->gc.done[ORR_GENERATION_OLDEST]) > begun,
+        else {
+            generation = i / 2 % ORR_GENERATIONS;
+            stress_check(orr_gc_collect_wait(thread, generation, &result, NULL) == ORR_OK, "refused");
+        }
+        stress_check(orr_load_acquire(&heap->gc.done[ORR_URGENCY_REQUESTED][generation]) > begun,
                      "a call returned before a collection that began after it had ended");
     }
     orr_thread_detach(thread);

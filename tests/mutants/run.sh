@@ -23,7 +23,7 @@ tiers=(
     "explore;dev;-R ^explore/scenarios$;^explore$;100;ci"
     "explore_full;dev;-L ^explore$ -E scenarios|finds_|litmus|same_trace;^explore(_full|_bare)?$;200;ci"
     "random;dev;-L ^random$;^random_;240;ci"
-    "unit;dev;-L ^unit$ -E unit/(gbench.*|heap_kinds?|fork.*|child)$;^unit_;300;ci"
+    "unit;dev;-L ^unit$ -E unit/(gbench.*|child)$;^unit_;400;ci"
     "memory;asan;-L ^unit$ -E unit/(gbench.*|heap_kinds?|fork.*|child)$;^unit_;300;ci"
     "failing;dev;-L ^failing$;^failing_;240;ci"
     "conformance;dev;-R ^conformance/(rules_)?(biased|atomic)_rooted$;^conformance_(rules_)?(biased|atomic)_rooted$;400;ci"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/mutants/sample.sh N SEED FOLDER - makes N one-line bugs from the protocol files, as patches in FOLDER. The same
 # N, seed and sources make the same bugs. They are chosen at random among all that sample.awk can make: at most one per
-# line, and as many of each kind.
+# line, and of each kind no more than a quarter of N.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 count=$1 seed=$2 folder=$3

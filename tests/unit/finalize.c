@@ -206,6 +206,35 @@ Test(finalize, a_forgotten_entry_serves_again)
     close_heap();
 }
 
+static struct orr_finalize *doomed, *fresh;
+static struct orr_object *survivor;
+
+static void
+reuse_an_entry(struct orr_thread *caller, void *argument)
+{
+    note(caller, argument);
+    orr_finalize_forget(caller, doomed);
+    fresh = add(survivor, 9);
+}
+
+/* Both callbacks are due; the first gives the second's entry to another object, which lives. */
+Test(finalize, an_entry_that_serves_again_is_not_taken_for_what_it_was)
+{
+    open_heap("none");
+    struct orr_object *const dying = orr_new(thread, &small_pair);
+    survivor = orr_new(thread, &small_pair);
+    cr_assert(orr_finalize_add(thread, dying, reuse_an_entry, (void *)1));
+    doomed = add(dying, 2);
+    orr_release(thread, dying);
+    cr_assert_eq(fresh, doomed, "its memory is reused");
+    cr_assert_eq(note_count, 1);
+    cr_assert(orr_finalize_is_alive(fresh));
+    orr_release(thread, survivor);
+    cr_assert_eq(note_count, 2);
+    cr_assert_eq(notes[1], 9);
+    close_heap();
+}
+
 /* --- cycles ------------------------------------------------------------------------------------------ */
 
 static void

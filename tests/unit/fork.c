@@ -2,8 +2,6 @@
  *
  * An actor, a thread of its own, goes to a chosen step of a death and waits there, polling, while the test forks.
  * Child and parent then both go on, and both must come to the same books: nothing is done twice, nothing is left.
- *
- * Not under ThreadSanitizer: a child of a process with several threads is outside of what it can follow.
  */
 #define ORR_RC biased
 #define ORR_RC_HEADER "runtime/rc_biased.h"
@@ -11,86 +9,11 @@
 #define ORR_ROOTED 1
 #include "runtime/mutator.h"
 
-#include "runtime/fork.h"
-#include "runtime/gc.h"
 #include "runtime/owner.h"
 #include "runtime/weak.h"
-#include "tests/unit/small_heap.h"
-
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum {
-    CHILD_DONE = 42,    /* not 0: a failed assertion in a child must not end as a success */
-    CHILD_SECONDS = 60, /* a child that hangs dies of it */
-    RING = 3
-};
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN true
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN false
-#endif
+#include "tests/unit/fork_stage.h"
 
 TestSuite(fork, .disabled = UNDER_TSAN);
-
-static struct orr_heap *heap;
-static struct orr_thread *thread; /* of the test */
-static bool is_child;
-
-/* As cr_assert; a child says it itself, since Criterion does not know it. */
-#define expect(condition, ...)                                                                     \
-    do {                                                                                           \
-        if (is_child && !(condition)) {                                                            \
-            fprintf(stderr, "%s:%d: in a child: %s is false\n", __FILE__, __LINE__, #condition);   \
-            _exit(1);                                                                              \
-        }                                                                                          \
-        cr_assert((condition), __VA_ARGS__);                                                       \
-    } while (0)
-#define expect_eq(left, right) expect((left) == (right), "%s", #left)
-
-/* --- steps and waiting --------------------------------------------------------------------------------- */
-
-enum step { FINALIZE, DESTROY, CALLBACK, OUTSIDE, STEPS };
-
-static _Atomic(uint32_t) taken[STEPS];
-static enum step wait_at;
-static uint32_t wait_turn; /* which of them waits; 0: none */
-static _Atomic(uint32_t) is_waiting, may_go;
-
-static void
-take_step(struct orr_thread *actor, enum step step)
-{
-    const uint32_t turn = orr_add_acq_rel(&taken[step], 1) + 1;
-    if (step != wait_at || turn != wait_turn)
-        return;
-    orr_store_release(&is_waiting, 1);
-    orr_wake_all(&is_waiting);
-    while (!orr_load_acquire(&may_go))
-        orr_poll(actor);
-}
-
-static void
-let_go(void)
-{
-    orr_store_release(&may_go, 1);
-    orr_wake_all(&may_go);
-}
-
-static void
-await(_Atomic(uint32_t) *word)
-{
-    orr_block_enter(thread);
-    while (!orr_load_acquire(word))
-        orr_park(word, 0, 1000000);
-    orr_block_leave(thread);
-}
 
 static struct orr_root
     weaks[2]; /* weak references with callbacks, which outlive what they refer to */
@@ -175,20 +98,12 @@ remove_roots(void)
 static void
 open_heap(const char *collector)
 {
-    struct orr_heap_options options = small_options(&orr_rc_biased, collector, &orr_heap_blocks);
     struct orr_error error;
-    options.ledger = options.verify = true;
-    heap = small_heap_open(&options);
-    thread = small_attach(heap);
+    stage_open(collector);
     expect_eq(orr_type_register(&last_type, &error), ORR_OK);
     expect_eq(orr_type_register(&green_type, &error), ORR_OK);
     expect_eq(orr_type_register(&outside_type, &error), ORR_OK);
     add_roots();
-    for (int step = 0; step < STEPS; step++)
-        orr_store_relaxed(&taken[step], 0);
-    orr_store_relaxed(&is_waiting, 0);
-    orr_store_relaxed(&may_go, 0);
-    wait_turn = 0;
 }
 
 static void
@@ -205,17 +120,6 @@ clear_weaks(void)
 }
 
 static void
-verify_exact(void)
-{
-    struct orr_error error;
-    orr_world_stop(heap, thread);
-    orr_counts_settle(thread);
-    const bool sound = orr_heap_verify_exact(heap, thread, &error);
-    orr_world_resume(heap);
-    expect(sound, "%s", error.message);
-}
-
-static void
 close_heap(void)
 {
     clear_weaks();
@@ -225,52 +129,6 @@ close_heap(void)
     expect_eq(small_live(heap), 0);
     orr_thread_detach(thread);
     orr_heap_destroy(heap);
-}
-
-static void
-expect_child(pid_t child)
-{
-    int status;
-    cr_assert(child > 0);
-    orr_block_enter(thread);
-    expect_eq(waitpid(child, &status, 0), child);
-    orr_block_leave(thread);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE, "status %x",
-              (unsigned)status);
-}
-
-static void
-in_child(void (*body)(void))
-{
-    orr_fork_prepare(thread);
-    const pid_t child = fork();
-    if (child == 0) {
-        is_child = true;
-        alarm(CHILD_SECONDS);
-        orr_fork_child(thread);
-        body();
-        _exit(CHILD_DONE);
-    }
-    orr_fork_parent(thread);
-    expect_child(child);
-}
-
-/* Runs `act` on a thread of its own until it waits at a step; forks; then child, and parent, go on to `check`. */
-static void
-fork_beside(void *(*act)(void *), enum step step, uint32_t turn, void (*check)(void))
-{
-    struct orr_os_thread actor;
-    wait_at = step;
-    wait_turn = turn;
-    cr_assert(orr_os_thread_start(&actor, act, NULL, 0));
-    await(&is_waiting);
-    in_child(check);
-    let_go();
-    orr_block_enter(thread);
-    orr_os_thread_join(&actor);
-    orr_block_leave(thread);
-    check();
-    close_heap();
 }
 
 /* --- a death by counting ------------------------------------------------------------------------------- */
@@ -474,7 +332,7 @@ fork_in_a_finalizer(const char *collector)
     verify_exact();
     if (own_child == 0)
         _exit(CHILD_DONE);
-    expect_child(own_child);
+    expect_child(thread, own_child);
     close_heap();
 }
 
@@ -529,7 +387,7 @@ Test(fork, what_was_queued_for_an_owner_that_vanished_is_merged)
     put(&gift, NULL);
     expect(orr_owner_of(heap, heap->threads->id)->queue.total == 1,
            "the newest thread is the actor");
-    in_child(expect_merged);
+    fork_once(thread, expect_merged);
     let_go();
     orr_block_enter(thread);
     orr_os_thread_join(&actor);
@@ -650,7 +508,7 @@ fork_during_collections(const char *collector)
     heap->options.verify = false;
     cr_assert(orr_os_thread_start(&actor, collect_on_and_on, NULL, 0));
     for (int i = 0; i < FORKS; i++)
-        in_child(settle_in_child);
+        fork_once(thread, settle_in_child);
     let_go();
     orr_block_enter(thread);
     orr_os_thread_join(&actor);

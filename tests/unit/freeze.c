@@ -132,3 +132,101 @@ Test(freeze, newborns_are_frozen_like_everything_else_and_are_newborns_no_more)
     cr_assert_eq(small_live(heap), 0);
     close_heap();
 }
+
+/* All that is not frozen is garbage, so nothing that a collector has reached is outside of it; the frozen are. */
+Test(freeze, garbage_alone_in_the_heap_gives_back_what_it_held_of_the_frozen)
+{
+    static const char *const collectors[] = {"generations", "subtract", "trial", "mark"};
+    for (size_t i = 0; i < sizeof collectors / sizeof collectors[0]; i++) {
+        struct orr_gc_result result;
+        open_heap(collectors[i], &orr_heap_blocks);
+        {
+            ORR_OWN(thread, frozen, orr_new(thread, &small_pair));
+            cr_assert(orr_gc_freeze(thread));
+            {
+                ORR_OWN(thread, loop, orr_new(thread, &small_pair));
+                orr_set(thread, loop.ref, 0, loop.ref);
+                orr_set(thread, loop.ref, 1, frozen.ref);
+            }
+            cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
+            cr_assert_eq(result.collected, 1, "%s", collectors[i]);
+            orr_gc_unfreeze(thread);
+        }
+        cr_assert_eq(small_live(heap), 0, "%s: it is counted once too often", collectors[i]);
+        close_heap();
+    }
+}
+
+static struct orr_root born_late;
+
+/* Called after the collection that precedes the freezing, and before its right to collect is taken. */
+static void
+collect_the_young(struct orr_thread *caller, struct orr_object *object)
+{
+    (void)object;
+    struct orr_object *const pair = orr_new(caller, &small_pair);
+    cr_assert(pair);
+    orr_release(caller, orr_exchange_slot(caller, NULL, &born_late.slot, pair));
+    cr_assert_eq(orr_gc_collect(caller, 0, NULL, NULL), ORR_OK);
+}
+
+Test(freeze, what_the_last_young_collection_kept_is_frozen_and_named_nowhere)
+{
+    enum { CHAIN = 10 };
+    static uint16_t tail_index;
+    static const struct orr_type tail_type = {.name = "tail",
+                                              .bytes = sizeof(struct small_pair),
+                                              .references = 2,
+                                              .finalize = collect_the_young,
+                                              .index = &tail_index};
+    struct orr_heap_options options = small_options(&orr_rc_atomic, "generations", &orr_heap_blocks);
+    options.release_slice = 1;
+    heap = small_heap_open(&options);
+    thread = small_attach(heap);
+    cr_assert_eq(orr_type_register(&tail_type, NULL), ORR_OK);
+    orr_root_add(heap, &born_late);
+    struct orr_object *chain = orr_new(thread, &tail_type);
+    for (int i = 0; i < CHAIN; i++) {
+        struct orr_object *const next = orr_new(thread, &small_pair);
+        orr_init(thread, next, 0, chain);
+        chain = next;
+    }
+    orr_release(thread, chain); /* of which the tail is dropped last, in a stopped world */
+    cr_assert(orr_gc_freeze(thread));
+    cr_assert(orr_slot_peek(&born_late.slot), "its finalizer has run");
+    cr_assert_eq(heap->parked.total, 0);
+    cr_assert_eq(orr_gc_freeze_count(thread), 1);
+    expect_sound();
+    orr_release(thread, orr_exchange_slot(thread, NULL, &born_late.slot, NULL));
+    for (int generation = 0; generation < ORR_GENERATIONS; generation++)
+        cr_assert_eq(orr_gc_collect(thread, generation, NULL, NULL), ORR_OK);
+    orr_settle(thread);
+    cr_assert_eq(small_live(heap), 0);
+    orr_root_remove(heap, &born_late);
+    close_heap();
+}
+
+/* The young one is held by the frozen alone; it was looked at, and passed by, when both were in use or frozen. */
+Test(freeze, a_dead_cycle_through_the_frozen_is_found_when_they_are_no_more)
+{
+    static const char *const collectors[] = {"generations", "subtract", "trial", "mark"};
+    for (size_t i = 0; i < sizeof collectors / sizeof collectors[0]; i++) {
+        struct orr_gc_result result;
+        open_heap(collectors[i], &orr_heap_blocks);
+        {
+            ORR_OWN(thread, old, orr_new(thread, &small_pair));
+            cr_assert(orr_gc_freeze(thread));
+            ORR_OWN(thread, young, orr_new(thread, &small_pair));
+            orr_set(thread, old.ref, 0, young.ref);
+            orr_give(thread, young.ref, 0, orr_take(&old)); /* no decrement ever names it */
+        }
+        cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
+        cr_assert_eq(result.collected, 0, "%s", collectors[i]);
+        orr_gc_unfreeze(thread);
+        expect_sound();
+        cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
+        cr_assert_eq(result.collected, 2, "%s", collectors[i]);
+        cr_assert_eq(small_live(heap), 0, "%s", collectors[i]);
+        close_heap();
+    }
+}

@@ -458,3 +458,21 @@ Test(generations, a_count_below_what_was_found_aborts_and_says_whose)
                   "%s", text);
     }
 }
+
+/* --- the bound ---------------------------------------------------------------------------------------- */
+
+/* The old may have died meanwhile: what counts against the bound is what was taken since all were looked at. */
+Test(generations, only_a_collection_of_the_oldest_begins_the_bound_anew)
+{
+    struct fixture fixture;
+    open(&fixture);
+    orr_release(fixture.thread, make(fixture.thread));
+    const uint64_t before = orr_load_relaxed(&fixture.heap->gc.taken_at_complete);
+    for (int generation = 0; generation < ORR_GENERATION_OLDEST; generation++) {
+        collect(&fixture, generation);
+        cr_assert_eq(orr_load_relaxed(&fixture.heap->gc.taken_at_complete), before);
+    }
+    collect(&fixture, ORR_GENERATION_OLDEST);
+    cr_assert(orr_load_relaxed(&fixture.heap->gc.taken_at_complete) > before);
+    close_empty(&fixture);
+}

@@ -46,11 +46,27 @@ live(void *argument)
     return NULL;
 }
 
+struct arrival {
+    uint32_t thread_id;
+    uint64_t requested_ns, reached_ns;
+};
+static struct arrival arrivals[OTHERS + 1];
+static unsigned arrived;
+
+static void
+note_arrival(void *context, uint32_t thread_id, uint64_t requested_ns, uint64_t reached_ns)
+{
+    (void)context;
+    cr_assert(arrived <= OTHERS);
+    arrivals[arrived++] = (struct arrival){thread_id, requested_ns, reached_ns};
+}
+
 /* The second of the three is in a blocking region. */
 static void
 open_heap(void)
 {
-    const struct orr_heap_options options = small_options(&orr_rc_atomic, "none", &orr_heap_blocks);
+    struct orr_heap_options options = small_options(&orr_rc_atomic, "none", &orr_heap_blocks);
+    options.listener.safepoint = note_arrival;
     heap = small_heap_open(&options);
     me = small_attach(heap);
     for (int i = 0; i < OTHERS; i++) {
@@ -142,4 +158,28 @@ Test(handshake, a_blocking_region_left_twice_aborts, .signal = SIGABRT)
     orr_block_enter(me);
     orr_block_leave(me);
     orr_block_leave(me);
+}
+
+static bool
+has_arrived(const struct orr_thread *thread)
+{
+    unsigned times = 0;
+    for (unsigned i = 0; i < arrived; i++)
+        times += arrivals[i].thread_id == thread->id;
+    cr_assert(times <= 1);
+    return times != 0;
+}
+
+Test(handshake, a_stop_tells_of_those_who_had_to_come_to_a_safepoint_and_when_they_did)
+{
+    const uint64_t begun_ns = orr_clock_ns();
+    orr_world_stop(heap, me);
+    const uint64_t stopped_ns = orr_clock_ns();
+    orr_world_resume(heap);
+    cr_assert(has_arrived(others[0].thread) && has_arrived(others[2].thread));
+    cr_assert(!has_arrived(others[1].thread), "it was blocked");
+    cr_assert(!has_arrived(me), "it stopped the others");
+    for (unsigned i = 0; i < arrived; i++)
+        cr_assert(begun_ns <= arrivals[i].requested_ns && arrivals[i].requested_ns <= arrivals[i].reached_ns &&
+                  arrivals[i].reached_ns <= stopped_ns);
 }

@@ -293,6 +293,53 @@ Test(heap_kinds, an_object_larger_than_the_limit_is_refused_and_the_heap_goes_on
     on_each(false, oversize_on);
 }
 
+/* What the system refuses was never had. */
+static void
+refusal_on(const struct orr_heap_kind *kind)
+{
+    enum { LARGE = 100 << 20 };
+    open_world(&first, kind, 0);
+    struct orr_object *small = orr_new(first.thread, &pair_type);
+    cr_assert(small);
+    orr_fail_allocation(1, true);
+    cr_assert_eq(orr_new_array(first.thread, &array_type, 0, LARGE), NULL);
+    orr_fail_allocation(0, false);
+    cr_assert(orr_load_relaxed(&first.heap->bytes_peak) < LARGE, "%s", kind->name);
+    cr_assert(orr_load_relaxed(&first.heap->bytes_taken) < LARGE, "%s", kind->name);
+    orr_release(first.thread, orr_new_array(first.thread, &array_type, 0, LARGE));
+    cr_assert(orr_load_relaxed(&first.heap->bytes_peak) >= LARGE, "%s", kind->name);
+    cr_assert(orr_load_relaxed(&first.heap->bytes_taken) >= LARGE, "%s", kind->name);
+    orr_release(first.thread, small);
+    close_world(&first);
+}
+
+Test(heap_kinds, what_is_refused_does_not_count_as_taken_and_what_is_not_does)
+{
+    on_each(false, refusal_on);
+}
+
+/* Kinds that charge in steps keep a few in hand, and not all that was ever charged. */
+static void
+refund_on(const struct orr_heap_kind *kind)
+{
+    enum { HAND = 512 << 10 };
+    open_world(&first, kind, 0);
+    fill(&first);
+    const uint64_t used = orr_load_relaxed(&first.heap->bytes_used);
+    cr_assert(used > 2 * HAND, "%s", kind->name);
+    if (kind != &orr_heap_blocks) { /* which has its own test: trimmed_blocks... */
+        drop_every(&first, 1);
+        cr_assert(orr_load_relaxed(&first.heap->bytes_used) < HAND, "%s", kind->name);
+    } else
+        drop_every(&first, 1);
+    close_world(&first);
+}
+
+Test(heap_kinds, what_is_dropped_is_discharged_while_its_thread_stays)
+{
+    on_each(false, refund_on);
+}
+
 /* --- giving back ------------------------------------------------------------------------------------- */
 
 static uint64_t
@@ -323,6 +370,51 @@ Test(heap_kinds, trimmed_blocks_serve_another_size)
     cr_assert_eq(find(&first, kept), kept);
     orr_release(first.thread, wide);
     orr_release(first.thread, kept);
+    close_world(&first);
+}
+
+/* A thread carves a part of a block, and goes. */
+static struct orr_object *
+pair_of_a_visitor(bool keeps)
+{
+    struct orr_thread *visitor;
+    cr_assert_eq(orr_thread_attach(first.heap, &visitor, NULL), ORR_OK);
+    orr_block_enter(first.thread);
+    struct orr_object *pair = orr_new(visitor, &pair_type);
+    cr_assert(pair);
+    if (!keeps)
+        orr_release(visitor, pair);
+    orr_thread_detach(visitor);
+    orr_block_leave(first.thread);
+    return pair;
+}
+
+Test(heap_kinds, a_trimmed_block_is_carved_no_further_for_what_it_was)
+{
+    open_world(&first, &orr_heap_blocks, 0);
+    pair_of_a_visitor(false);
+    cr_assert_eq(trim(&first), (uint64_t)ORR_BLOCK_BYTES);
+    for (uint32_t i = 0; i < 200; i++)
+        cr_assert(first.objects[i] = i % 2 ? orr_new(first.thread, &pair_type)
+                                           : orr_new_array(first.thread, &array_type, 1, WIDE_RAW));
+    expect_walk(&first, 1);
+    for (uint32_t i = 0; i < 200; i++)
+        cr_assert_eq(find(&first, first.objects[i]), first.objects[i]);
+    drop_every(&first, 1);
+    close_world(&first);
+}
+
+/* The pool's cells come first; then the rest of the block, before a fresh one. */
+Test(heap_kinds, what_a_thread_that_has_gone_left_uncarved_serves_others)
+{
+    open_world(&first, &orr_heap_blocks, 0);
+    first.objects[0] = pair_of_a_visitor(true);
+    for (uint32_t i = 1; i < 200; i++) {
+        cr_assert(first.objects[i] = orr_new(first.thread, &pair_type));
+        cr_assert_eq(orr_block_of(first.objects[i]), orr_block_of(first.objects[0]));
+    }
+    expect_walk(&first, 1);
+    drop_every(&first, 1);
     close_world(&first);
 }
 

@@ -145,3 +145,55 @@ Test(patience, settling_ends_though_a_callback_makes_garbage_each_time, .timeout
         orr_heap_destroy(heap);
     }
 }
+
+/* --- asking from within ------------------------------------------------------------------------------- */
+
+static unsigned asked;
+
+static void
+settle_in_destroy(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)object;
+    asked++;
+    orr_settle(thread);
+    orr_collect(thread, "within");
+}
+
+static uint16_t settler_index;
+static const struct orr_type settler = {.name = "settler",
+                                        .bytes = sizeof(struct small_pair),
+                                        .references = 2,
+                                        .destroy = settle_in_destroy,
+                                        .index = &settler_index};
+
+static void
+collect_in_callback(struct orr_thread *thread, const struct orr_gc_event *event, void *unused)
+{
+    struct orr_gc_result result;
+    (void)event, (void)unused;
+    asked++;
+    cr_assert_eq(orr_gc_collect_wait(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
+    cr_assert_eq(result.number, 0, "a collection within a collection");
+}
+
+/* A destroy, and a callback at either end: none of them waits for the collection that it is a part of. */
+Test(patience, who_asks_within_his_own_collection_is_not_kept_waiting, .timeout = 60)
+{
+    static const char *const collectors[] = {"generations", "subtract", "trial", "mark"};
+    for (size_t i = 0; i < sizeof collectors / sizeof collectors[0]; i++) {
+        struct orr_heap_options options =
+            small_options(&orr_rc_biased, collectors[i], &orr_heap_blocks);
+        heap = small_heap_open(&options);
+        cr_assert_eq(orr_type_register(&settler, NULL), ORR_OK);
+        struct orr_thread *thread = small_attach(heap);
+        cr_assert(orr_gc_callback_add(heap, collect_in_callback, NULL));
+        asked = 0;
+        make_loop(thread, &settler);
+        orr_collect(thread, "test");
+        cr_assert_eq(asked, 3, "%s: %u", collectors[i], asked);
+        cr_assert_eq(small_live(heap), 0, "%s", collectors[i]);
+        cr_assert(orr_gc_callback_remove(heap, collect_in_callback, NULL));
+        orr_thread_detach(thread);
+        orr_heap_destroy(heap);
+    }
+}

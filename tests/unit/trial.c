@@ -215,3 +215,21 @@ Test(trial, what_was_put_aside_is_looked_at_when_the_heap_has_grown)
     cr_assert_eq(small_live(heap), 0);
     close_heap();
 }
+
+/* Collections that start by themselves put all of it aside, so none of them is the complete one that the bound asks for. */
+Test(trial, what_is_put_aside_counts_against_the_bound)
+{
+    enum { BOUND = 1 << 19, RINGS = 200 };
+    open_heap("budget=300", (struct orr_trigger){.kind = ORR_TRIGGER_count, .count = 3});
+    orr_gc_bound_set(heap, BOUND);
+    for (int i = 0; i < RINGS; i++)
+        orr_release(thread, new_ring(LARGE));
+    cr_assert(last && orr_load_relaxed(&heap->collections_done) > RINGS / 4, "the trigger goes off");
+    const uint64_t used = orr_load_relaxed(&heap->bytes_used);
+    cr_assert(used < 2 * BOUND, "%lu bytes", (unsigned long)used);
+    const uint64_t most = orr_load_relaxed(&heap->garbage_bytes_peak);
+    cr_assert(most <= BOUND, "%lu bytes of garbage", (unsigned long)most);
+    orr_settle(thread);
+    cr_assert_eq(small_live(heap), 0);
+    close_heap();
+}

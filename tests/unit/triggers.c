@@ -85,3 +85,38 @@ Test(triggers, thresholds_of_nought_in_options_leave_the_trigger_alone)
         cr_expect_gt(collections_of(heap_with(collectors[c], (uint64_t[]){0, 0, 0}), 0), 1, "%s",
                      collectors[c]);
 }
+
+static void
+drop_loops(struct orr_thread *thread, int number)
+{
+    for (int i = 0; i < number; i++) {
+        ORR_OWN(thread, loop, orr_new(thread, &small_pair));
+        cr_assert(loop.ref);
+        orr_set(thread, loop.ref, 0, loop.ref);
+    }
+}
+
+static uint64_t
+limit_after_a_collection(struct orr_heap *heap, struct orr_thread *thread)
+{
+    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL), ORR_OK);
+    return orr_load_relaxed(&heap->count_limit);
+}
+
+Test(triggers, an_adaptive_threshold_falls_where_much_was_garbage_and_rises_where_little_was)
+{
+    struct orr_heap_options options = small_options(&orr_rc_atomic, "subtract", &orr_heap_blocks);
+    options.trigger = (struct orr_trigger){.kind = ORR_TRIGGER_adaptive, .count = 3000};
+    struct orr_heap *heap = small_heap_open(&options);
+    struct orr_thread *thread = small_attach(heap);
+    {
+        ORR_OWN(thread, living, orr_new(thread, &small_pair));
+        cr_assert_eq(limit_after_a_collection(heap, thread), 4500, "nothing was garbage");
+        drop_loops(thread, 300);
+        cr_assert_eq(limit_after_a_collection(heap, thread), 3000, "nearly all was");
+        drop_loops(thread, 1);
+        cr_assert_eq(limit_after_a_collection(heap, thread), 2000, "half was");
+    }
+    orr_thread_detach(thread);
+    orr_heap_destroy(heap);
+}

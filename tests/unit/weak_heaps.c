@@ -1,4 +1,5 @@
-/* weak_heaps.c - runtime/weak and weakmap: their tables are the process's, yet a heap that ends takes only its own. */
+/* weak_heaps.c - runtime/weak and weakmap: their tables are the process's, yet a heap that ends takes only its own;
+ * and what they refuse. */
 #define ORR_RC atomic
 #define ORR_RC_HEADER "runtime/rc_atomic.h"
 #define ORR_ROOTED 1
@@ -6,6 +7,8 @@
 
 #include "runtime/weakmap.h"
 #include "tests/unit/small_heap.h"
+
+#include <signal.h>
 
 enum { REFERENTS = 200, HEAPS = 3 };
 
@@ -93,4 +96,40 @@ Test(weak_heaps, what_was_cleared_goes_with_its_heap_too)
     }
     cr_assert_eq(small_live(sides[1].heap), 0);
     abandon_side(&sides[1]);
+}
+
+/* Only a callback wants a context. */
+Test(weak_heaps, a_weak_reference_without_a_callback_holds_no_context)
+{
+    struct side side = {0};
+    const struct orr_heap_options options = small_options(&orr_rc_atomic, "none", &orr_heap_blocks);
+    side.heap = small_heap_open(&options);
+    side.thread = small_attach(side.heap);
+    struct orr_object *const object = orr_new(side.thread, &small_pair);
+    struct orr_object *const context = orr_new(side.thread, &small_pair);
+    struct orr_object *const weak = orr_weak_new(side.thread, object, NULL, NULL, context);
+    cr_assert(weak);
+    cr_assert_eq(small_live(side.heap), 3);
+    orr_release(side.thread, context);
+    cr_assert_eq(small_live(side.heap), 2);
+    orr_release(side.thread, weak);
+    orr_release(side.thread, object);
+    cr_assert_eq(small_live(side.heap), 0);
+    abandon_side(&side);
+}
+
+/* --- misuse ------------------------------------------------------------------------------------------- */
+
+Test(weak_heaps, a_weak_reference_as_key_aborts, .signal = SIGABRT)
+{
+    struct side side;
+    open_side(&side);
+    orr_weak_keys_set(side.thread, side.map, side.weaks[0], side.objects[0]);
+}
+
+Test(weak_heaps, a_map_of_the_other_kind_aborts, .signal = SIGABRT)
+{
+    struct side side;
+    open_side(&side);
+    orr_weak_keys_size(side.thread, orr_weak_values_new(side.thread));
 }
