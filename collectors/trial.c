@@ -14,15 +14,16 @@
  *   restoring pass is not needed.
  *   A candidate that reaches more than a budget is put aside (undone, and parked): a touch of one object
  *   of a large live heap must not cost a walk of that heap. The parked are looked at, without a budget,
- *   when the heap has grown by half, when memory runs out, or when the program asks for a collection.
+ *   when the heap has grown by half, when memory runs out, when something was unfrozen, or when the program
+ *   asks for a collection.
  *   A step (orr_gc_step) explores for half its time; candidates that it does not come to stay claimed, among the
  *   heap's orphans, for the next collection.
  *
  * The side table's word: 0, not visited; else bit 31 OUTSIDE (green, immortal, or found alive), and below
  * it BASE + count - edges seen so far (the count from its turn in the list on).
  *
- * Always, between collections   the side table is zero; every claim is an entry of a candidate buffer or
- *                               of heap->parked
+ * Always, between collections   the side table is zero; every claim is an entry of a candidate buffer, of
+ *                               heap->orphans or of heap->parked
  * Threads: the collecting thread; others stand still between stop and resume.
  */
 #include "collectors/parts/garbage.h"
@@ -50,6 +51,7 @@ struct trial {
     struct orr_object_list list;  /* what was visited, in breadth-first order */
     struct orr_object_list stack; /* restoring */
     uint64_t parked_bytes;        /* bytes_used when the parked were last looked at */
+    uint64_t aside;               /* of the parked, those that cost too much; the others wait, frozen */
     /* The present collection. */
     struct orr_heap *heap;
     uint64_t counts, edges, edges_outside; /* sums; see the opening comment */
@@ -204,7 +206,6 @@ struct exploration {
     uint64_t deadline_ns; /* of a step; 0: none */
     uint64_t looks;
     bool is_over;
-    bool puts_aside; /* a candidate cost more than the budget */
 };
 
 /* Whether the time of a step is used up; the clock is read now and then. */
@@ -232,7 +233,7 @@ explore_entry(uintptr_t *entry, void *argument)
     }
     if (waits)
         return;
-    exploration->puts_aside = true;
+    exploration->trial->aside++;
     /* Each failure halves what the next may cost, so that failures cost twice the budget in all. */
     if (exploration->budget / 2 >= BUDGET_FLOOR)
         exploration->budget /= 2;
@@ -244,7 +245,7 @@ is_thorough(const struct orr_heap *heap, const struct trial *trial,
             const struct orr_collection *collection)
 {
     const struct settings *settings = heap->collector_settings;
-    if (collection->urgency == ORR_URGENCY_COMPLETE)
+    if (collection->urgency == ORR_URGENCY_COMPLETE || heap->parked_due)
         return true;
     if (collection->urgency == ORR_URGENCY_REQUESTED)
         return settings->budget == 0;
@@ -264,10 +265,11 @@ explore_all(struct orr_thread *thread, struct trial *trial, struct orr_collectio
     if (is_thorough(heap, trial, collection)) {
         orr_buffer_append(&candidates, &heap->parked);
         trial->parked_bytes = orr_load_relaxed(&heap->bytes_used);
+        trial->aside = 0;
+        heap->parked_due = false;
     } else {
         uint64_t budget = ((struct settings *)heap->collector_settings)->budget;
         exploration.budget = budget ? budget : BUDGET_AUTOMATIC;
-        exploration.puts_aside = heap->parked.total != 0; /* by one before */
     }
     if (collection->budget_ns) /* the other half is for what follows */
         exploration.deadline_ns = collection->start_ns + collection->budget_ns / 2;
@@ -275,7 +277,7 @@ explore_all(struct orr_thread *thread, struct trial *trial, struct orr_collectio
     collection->candidates = candidates.total;
     orr_buffer_each(&candidates, explore_entry, &exploration);
     collection->more = exploration.is_over;
-    collection->is_partial = exploration.is_over || exploration.puts_aside;
+    collection->is_partial = exploration.is_over || trial->aside != 0;
     orr_store_relaxed(&heap->orphan_count, heap->orphans.total); /* relaxed: an estimate */
     orr_buffer_clear(&candidates);
 }

@@ -12,7 +12,8 @@
 enum { ORR_ACCOUNT_STEP = 64 << 10 };
 
 struct orr_account {
-    int64_t budget; /* charged to the heap and not used */
+    int64_t budget;  /* charged to the heap and not used */
+    uint64_t untold; /* charged, and the heap has not been told yet that it is there */
 };
 
 /* Takes bytes from the budget, charging the heap when it is spent. False: over the limit. */
@@ -27,19 +28,20 @@ orr_account_spend(struct orr_heap *heap, struct orr_account *account, size_t byt
                 return false;
         }
         account->budget += (int64_t)charge;
-        if (bytes <= ORR_ACCOUNT_STEP)
-            orr_heap_took(heap, charge);
+        account->untold += charge;
     }
     account->budget -= (int64_t)bytes;
     return true;
 }
 
-/* What was spent is there. */
+/* What was spent is there, and was not refused by the system. */
 static inline void
-orr_account_took(struct orr_heap *heap, size_t bytes)
+orr_account_took(struct orr_heap *heap, struct orr_account *account)
 {
-    if (__builtin_expect(bytes > ORR_ACCOUNT_STEP, 0)) /* smaller ones were told by the step */
-        orr_heap_took(heap, bytes);
+    if (__builtin_expect(account->untold != 0, 0)) {
+        orr_heap_took(heap, account->untold);
+        account->untold = 0;
+    }
 }
 
 static inline void
@@ -47,8 +49,10 @@ orr_account_refund(struct orr_heap *heap, struct orr_account *account, size_t by
 {
     account->budget += (int64_t)bytes;
     if (account->budget >= 2 * ORR_ACCOUNT_STEP) {
-        orr_heap_discharge(heap, (uint64_t)account->budget - ORR_ACCOUNT_STEP);
+        uint64_t back = (uint64_t)account->budget - ORR_ACCOUNT_STEP;
+        orr_heap_discharge(heap, back);
         account->budget = ORR_ACCOUNT_STEP;
+        account->untold -= back < account->untold ? back : account->untold;
     }
 }
 

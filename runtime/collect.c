@@ -2,13 +2,15 @@
  *
  * Whoever asks while another thread collects waits in a blocking region and returns after a collection that
  * began after the call: number `begun at the call` + 1 or later (scheme-rs pull request 328 is the off-by-one).
+ * One that left something, as its urgency allowed, is no answer to who asked for more: that one collects itself, and
+ * triggers and steps give way to it.
  * Who waits for a collection that has come to its callbacks stops waiting: they may wait for it.
  * Who waits because a trigger went off stops soon in any case.
  * A request from inside a collection, on the same thread, returns at once: collections do not nest.
  *
  * sync        publishes                           observes                               then visible
  * collecting  orr_collecting_end, finish: store,  orr_collecting_begin: cas, acquire;    the last collection's doings
- *             release                             begin, wait_for_callbacks: load,
+ *             release                             begin, wait_for_callbacks, freeze.c: load,
  *                                                 acquire
  * finalizing  orr_gc_finalizing: store, release   wait_for_collection: load, acquire     how many are pending
  *
@@ -251,7 +253,8 @@ orr_collecting_end(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     thread->collecting = false;
-    orr_store_release(&heap->collecting, ORR_COLLECTING_NOBODY); /* sync:collecting  release */
+    orr_store_relaxed(&heap->gc.finalizers_pending, (uint64_t)0); /* relaxed: for people */
+    orr_store_release(&heap->collecting, ORR_COLLECTING_NOBODY);  /* sync:collecting  release */
     orr_wake_all(&heap->collecting);
 }
 
@@ -275,9 +278,9 @@ is_out_of_patience(struct orr_thread *thread, enum waiting waiting, uint64_t beg
     return true;
 }
 
-/* Takes the right to collect; false: somebody did, after the call, what was asked for, or we may not wait. */
+/* Waits for the right to collect, as begin says. */
 static bool
-begin(struct orr_thread *thread, const struct orr_collection *collection, enum waiting waiting)
+begin_after_another(struct orr_thread *thread, const struct orr_collection *collection, enum waiting waiting)
 {
     struct orr_heap *heap = thread->heap;
     _Atomic(uint64_t) *done = &heap->gc.done[collection->urgency][collection->generation];
@@ -285,9 +288,7 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
     uint64_t begun = orr_load_relaxed(&heap->collections_begun);
     unsigned looks = 0;
     while (!orr_collecting_begin(thread)) {
-        if (thread->collecting || waiting == NOT_AT_ALL ||
-            is_out_of_patience(thread, waiting, begun, looks++) ||
-            !wait_for_collection(thread))
+        if (is_out_of_patience(thread, waiting, begun, looks++) || !wait_for_collection(thread))
             return false;
         if (orr_load_acquire(done) > begun) /* sync:collecting  acquire */
             return false;
@@ -295,15 +296,33 @@ begin(struct orr_thread *thread, const struct orr_collection *collection, enum w
     return true;
 }
 
-/* What is partial was done for those alone who asked for no more. sync:collecting  release: the collection's doings */
+/* Takes the right to collect; false: somebody did, after the call, what was asked for, or we may not wait. */
+static bool
+begin(struct orr_thread *thread, const struct orr_collection *collection, enum waiting waiting)
+{
+    _Atomic(uint32_t) *others = &thread->heap->gc.waiting;
+    /* relaxed, all: it only keeps triggers and steps, time after time, from being first */
+    if (thread->collecting || (collection->urgency == ORR_URGENCY_AUTOMATIC && orr_load_relaxed(others) != 0))
+        return false;
+    if (waiting == NOT_AT_ALL)
+        return orr_collecting_begin(thread);
+    uint32_t one = collection->urgency != ORR_URGENCY_AUTOMATIC;
+    orr_add_relaxed(others, one);
+    bool begins = begin_after_another(thread, collection, waiting);
+    orr_sub_relaxed(others, one);
+    return begins;
+}
+
+/* What is partial was done for those alone who asked for no more, and not even for them if time ended it.
+ * sync:collecting  release: the collection's doings */
 static void
 finish(struct orr_thread *thread, const struct orr_collection *collection)
 {
-    const int most = collection->is_partial ? (int)collection->urgency : ORR_URGENCY_COMPLETE;
+    const int most = collection->is_partial ? (int)collection->urgency - collection->more : ORR_URGENCY_COMPLETE;
+    orr_add_relaxed(&thread->heap->collections_done, 1); /* relaxed: seen by who sees the numbers below */
     for (int urgency = 0; urgency <= most; urgency++)
         for (int i = 0; i <= collection->generation; i++)
             orr_store_release(&thread->heap->gc.done[urgency][i], collection->number);
-    orr_add_relaxed(&thread->heap->collections_done, 1); /* relaxed: statistics */
     orr_collecting_end(thread);
 }
 
@@ -324,16 +343,19 @@ orr_collection_run(struct orr_thread *thread, struct orr_collection *collection,
     run(thread, collection, waits ? UNTIL_IT_ENDS : NOT_AT_ALL);
 }
 
-/* Returns how many objects it freed. */
-static uint64_t
+/* Whether it freed something, or may have: another thread collected. */
+static bool
 collect(struct orr_thread *thread, const char *cause, enum orr_urgency urgency,
         enum waiting waiting)
 {
     struct orr_collection collection = {
         .cause = cause, .urgency = urgency, .generation = ORR_GENERATION_OLDEST};
+    /* relaxed, both: before the number that ended our wait (finish) */
+    const uint64_t done = orr_load_relaxed(&thread->heap->collections_done);
     if (thread->heap->collector->collect)
         run(thread, &collection, waiting);
-    return collection.freed;
+    return collection.number ? collection.freed != 0
+                             : orr_load_relaxed(&thread->heap->collections_done) != done;
 }
 
 void
@@ -383,7 +405,7 @@ orr_settle(struct orr_thread *thread)
         return;
     }
     /* What dies of the dead by counting may leave new candidates behind. */
-    uint64_t freed = 0;
+    bool freed = false;
     for (uint32_t i = 0;
          i < heap->collector->completeness || (freed && heap->wants_candidates && i < SETTLE_MOST);
          i++)

@@ -17,8 +17,8 @@ void orr_live_tell(struct orr_thread *thread);
 void orr_born_slow(struct orr_thread *thread, struct orr_object *object);
 
 /* One collection, as *collection asks (cause, urgency, generation, budget_ns); fills the rest. If another thread
- * is collecting: waits, and returns after a collection that began after the call; or does not wait. number 0
- * afterwards: this call did not collect. */
+ * is collecting: waits, and returns after a collection that began after the call and did what is asked for; or does
+ * not wait. number 0 afterwards: this call did not collect. */
 void orr_collection_run(struct orr_thread *thread, struct orr_collection *collection, bool waits);
 
 /* The right to collect, for those who must keep others from it. False: another thread has it (or this one). */

@@ -62,8 +62,9 @@ struct orr_collector {
     /* At a safepoint's slow path, world running: this thread's share of the work. */
     void (*poll)(struct orr_thread *thread);
     /* One collection, on an attached running thread, one at a time. It stops the world before it judges: who asks for
-     * one that began after the call takes any that has not stopped it yet. Fills what it knows of *collection; times,
-     * number and cause are filled by the caller. Null: there is nothing to collect. */
+     * one that began after the call takes any that has not stopped it yet, unless it is_partial, which the collector
+     * says if it leaves what may be garbage; `more`, if it was for want of time. Fills what it knows of *collection;
+     * times, number and cause are filled by the caller. Null: there is nothing to collect. */
     void (*collect)(struct orr_thread *thread, struct orr_collection *collection);
     /* Which generation a collection that starts by itself should do. Null: the oldest. */
     int (*due)(struct orr_heap *heap);
@@ -92,6 +93,10 @@ void orr_counts_settle(struct orr_thread *thread);
 
 /* World stopped. Takes all candidates of all threads into *candidates, which must be empty. */
 void orr_candidates_take(struct orr_heap *heap, struct orr_buffer *candidates);
+
+/* World stopped. Claims a living object for heap->parked without a decrement, if nothing names it. Without memory the
+ * claim is not made, and counted as lost. */
+void orr_candidate_claim(struct orr_thread *thread, struct orr_object *object);
 
 /* World stopped. Ends the claim an entry of a candidate buffer stands for. Returns the object if it lives
  * (unclaimed again), null if it was a shell, whose cell is freed when no other buffer names it. */

@@ -296,6 +296,7 @@ settle_collection(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
     bool abandoned = orr_load_relaxed(&heap->collecting) && !thread->collecting;
+    orr_store_relaxed(&heap->gc.waiting, 0); /* relaxed, all: there are no others */
     if (!abandoned) {
         if (heap->collector->forked)
             heap->collector->forked(thread, false);
@@ -306,6 +307,7 @@ settle_collection(struct orr_thread *thread)
         heap->collector->forked(thread, true);
     thread->collecting = false;
     orr_store_relaxed(&heap->gc.finalizers_pending, 0);
+    orr_store_relaxed(&heap->gc.taken_at_complete, heap->gc.taken_before); /* it was not complete */
     orr_store_relaxed(&heap->collections_done, orr_load_relaxed(&heap->collections_begun));
     orr_store_relaxed(&heap->collecting, ORR_COLLECTING_NOBODY);
 }

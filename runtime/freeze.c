@@ -40,20 +40,31 @@ end_newborns(struct orr_thread *thread)
     orr_buffer_filter(&newborns, ends_claim, thread);
 }
 
+/* Collects; then takes the right to collect. False: it is a callback of a collection that asks, or a collection waits
+ * for its own. */
+static bool
+collect_and_keep_others_from_it(struct orr_thread *thread)
+{
+    struct orr_heap *heap = thread->heap;
+    do {
+        struct orr_collection collection = {
+            .cause = "freeze", .urgency = ORR_URGENCY_COMPLETE, .generation = ORR_GENERATION_OLDEST};
+        /* relaxed: a collection that begins later sees what garbage we have now */
+        const uint64_t begun = orr_load_relaxed(&heap->collections_begun);
+        orr_collection_run(thread, &collection, true);
+        /* sync:collecting  acquire: perhaps another thread's */
+        if (orr_load_acquire(&heap->gc.done[ORR_URGENCY_COMPLETE][ORR_GENERATION_OLDEST]) <= begun)
+            return false;
+    } while (!orr_collecting_begin(thread));
+    return true;
+}
+
 /* Without garbage: collects first, and keeps the right to collect until all is frozen. */
 bool
 orr_gc_freeze(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
-    struct orr_collection collection = {
-        .cause = "freeze", .urgency = ORR_URGENCY_COMPLETE, .generation = ORR_GENERATION_OLDEST};
-    if (!heap->kind->is_walkable)
-        return false;
-    /* relaxed: as in collect.c, begin. acquire: whoever has collected */
-    const uint64_t begun = orr_load_relaxed(&heap->collections_begun);
-    orr_collection_run(thread, &collection, true);
-    if (orr_load_acquire(&heap->gc.done[ORR_URGENCY_COMPLETE][ORR_GENERATION_OLDEST]) <= begun ||
-        !orr_collecting_begin(thread))
+    if (!heap->kind->is_walkable || !collect_and_keep_others_from_it(thread))
         return false;
     orr_world_stop(heap, thread);
     orr_counts_settle(thread);
@@ -66,7 +77,8 @@ orr_gc_freeze(struct orr_thread *thread)
 }
 
 /* Where decrements name the candidates, those that led to something frozen have been looked at, and are forgotten: what
- * held them from outside is a candidate instead. */
+ * held them from outside is a candidate instead. There may be as many as the heap has objects: the next collection
+ * looks at all at once, and not within a budget for each. */
 static void
 unfreeze_object(struct orr_object *object, void *argument)
 {
@@ -89,6 +101,7 @@ orr_gc_unfreeze(struct orr_thread *thread)
     orr_world_stop(heap, thread);
     orr_counts_settle(thread); /* so that what is no corpse has counts */
     heap->kind->walk(heap, 0, 1, unfreeze_object, thread);
+    heap->parked_due = true;
     orr_store_relaxed(&heap->gc.frozen, (uint64_t)0);
     orr_world_resume(heap);
 }

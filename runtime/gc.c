@@ -312,10 +312,9 @@ orr_gc_begin(struct orr_thread *thread, struct orr_collection *collection)
         orr_store_relaxed(&gc->counts[i], (uint64_t)0);
     if (generation < ORR_GENERATION_OLDEST)
         orr_add_relaxed(&gc->counts[generation + 1], 1);
-    if (generation == ORR_GENERATION_OLDEST) {
-        gc->taken_before = orr_load_relaxed(&gc->taken_at_complete);
+    gc->taken_before = orr_load_relaxed(&gc->taken_at_complete);
+    if (generation == ORR_GENERATION_OLDEST)
         orr_store_relaxed(&gc->taken_at_complete, orr_load_relaxed(&heap->bytes_taken));
-    }
     call_hooks(thread, &(struct orr_gc_event){.phase = ORR_GC_START, .generation = generation});
 }
 
@@ -358,10 +357,9 @@ orr_gc_end(struct orr_thread *thread, struct orr_collection *collection)
     stats->candidates += collection->nodes_visited;
     stats->duration_ns += duration_ns;
     orr_mutex_unlock(&gc->lock);
-    if (collection->generation == ORR_GENERATION_OLDEST && collection->is_partial)
+    if (collection->is_partial)
         orr_store_relaxed(&gc->taken_at_complete, gc->taken_before); /* relaxed: an estimate */
     orr_store_relaxed(&gc->last_ns[collection->generation], duration_ns); /* relaxed: an estimate */
-    orr_store_relaxed(&gc->finalizers_pending, (uint64_t)0);              /* relaxed: for people */
     uint32_t debug = orr_gc_debug(heap);
     if (collection->uncollectable && (debug & ORR_DEBUG_UNCOLLECTABLE))
         orr_gc_report(heap,

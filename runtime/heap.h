@@ -101,8 +101,9 @@ struct orr_gc {
     _Atomic(double) trigger_ratio;
     /* Number of the last collection that did what one of this urgency does, for at least this generation. */
     _Atomic(uint64_t) done[ORR_URGENCIES][ORR_GENERATIONS];
+    _Atomic(uint32_t) waiting;           /* threads that wait to collect, because more than a trigger asks for it */
     _Atomic(uint64_t) taken_at_complete; /* bytes_taken when the last complete collection began */
-    uint64_t taken_before;               /* the same before the present one; who collects */
+    uint64_t taken_before;               /* the same when the present one began; of who collects */
     _Atomic(uint64_t) last_ns[ORR_GENERATIONS]; /* how long the last one of each generation took */
     struct orr_mutex lock;                      /* the rest; no safepoint while it is held */
     struct orr_gc_stats *stats;                 /* one per generation */
@@ -136,6 +137,7 @@ struct orr_heap {
     struct orr_buffer orphans;       /* candidates of detached threads */
     _Atomic(uint64_t) orphan_count;  /* how many, for triggers, which look without a lock */
     struct orr_buffer parked;        /* candidates that a collector put aside; still claimed */
+    bool parked_due;                 /* the next collection looks at them; changed with the world stopped */
 
     struct orr_mutex owners_lock; /* handing out ids */
     struct orr_owner *owners[ORR_OWNERS_MAX];
@@ -242,7 +244,8 @@ void orr_heap_totals(struct orr_heap *heap, struct orr_heap_totals *totals);
 
 /* Books of the heap kinds: memory is asked for before it is used. False: over the limit. */
 bool orr_heap_charge(struct orr_heap *heap, uint64_t bytes);
-/* What was charged is there, and not refused by the system: it counts for bytes_taken and the peak. */
+/* What was charged is there, and not refused by the system: it counts for bytes_taken and the peak. (What another
+ * thread has charged meanwhile, and may yet be refused, can be in the peak.) */
 void orr_heap_took(struct orr_heap *heap, uint64_t bytes);
 void orr_heap_discharge(struct orr_heap *heap, uint64_t bytes);
 

@@ -64,7 +64,7 @@ allocate(struct orr_thread *thread, size_t bytes)
         orr_account_refund(thread->heap, &cache->account, bytes);
         return NULL;
     }
-    orr_account_took(thread->heap, bytes);
+    orr_account_took(thread->heap, &cache->account);
     orr_store_relaxed(&object->type, 0); /* relaxed: a stopped walk reads it */
     set_bit(arena, object);
     return object;

@@ -65,7 +65,7 @@ allocate(struct orr_thread *thread, size_t bytes)
         orr_account_refund(thread->heap, thread->heap_private, bytes);
         return NULL;
     }
-    orr_account_took(thread->heap, bytes);
+    orr_account_took(thread->heap, thread->heap_private);
     tell_taken(object);
     return object;
 }

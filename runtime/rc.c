@@ -92,16 +92,20 @@ orr_candidates_take(struct orr_heap *heap, struct orr_buffer *candidates)
         orr_buffer_append(candidates, &thread->candidates);
 }
 
-/* Both claims mean the same; that in `count` may be made for merged objects too. */
+/* Of the two claims, that in `count`: merged objects have it too. */
 void
 orr_candidate_claim(struct orr_thread *thread, struct orr_object *object)
 {
     orr_assert(orr_world_is_stopped(thread->heap));
-    uint32_t count = orr_load_relaxed(&object->count); /* relaxed, both: the world is stopped */
-    if (!(count & ORR_UNCLAIMED) || orr_is_immortal(object) || !orr_candidate_room(thread))
+    uint32_t count = orr_load_relaxed(&object->count); /* relaxed, all: the world is stopped */
+    bool in_shared =
+        thread->heap->rc->has_owner && !(orr_load_relaxed(&object->shared) & ORR_SHARED_UNCLAIMED);
+    if (!(count & ORR_UNCLAIMED) || in_shared || orr_is_immortal(object))
         return;
-    orr_store_relaxed(&object->count, count & ~ORR_UNCLAIMED);
-    orr_candidate_push(thread, (uintptr_t)object);
+    if (orr_buffer_push(&thread->heap->parked, (uintptr_t)object))
+        orr_store_relaxed(&object->count, count & ~ORR_UNCLAIMED);
+    else
+        orr_add_relaxed(&thread->counters.candidates_lost, 1);
 }
 
 struct orr_object *

@@ -62,9 +62,6 @@ const struct orr_rc *orr_rc_find(const char *name);
 /* Enters a freshly claimed object into the thread's candidate buffer (room was made before). */
 void orr_candidate_push(struct orr_thread *thread, uintptr_t entry);
 
-/* World stopped. Makes a living object a candidate without a decrement, if it is none. */
-void orr_candidate_claim(struct orr_thread *thread, struct orr_object *object);
-
 /* Enters a fresh object into the thread's candidate buffer, for ORR_NEEDS_NEWBORNS. */
 void orr_newborn_push(struct orr_thread *thread, struct orr_object *object);
 /* Takes what has died out of the buffer. Its thread alone. */

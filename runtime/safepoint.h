@@ -37,7 +37,7 @@ void orr_handshake(struct orr_heap *heap, struct orr_thread *self, struct orr_th
                    void (*question)(struct orr_thread *subject, void *argument), void *argument);
 
 /* Collects on the calling thread (running). If another thread is collecting, waits; returns after a
- * collection that began after the call. cause is a static string. */
+ * collection that began after the call and did what was asked for. cause is a static string. */
 void orr_collect(struct orr_thread *thread, const char *cause);
 
 /* Collects until no garbage known to the collector remains. */

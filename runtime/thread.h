@@ -75,7 +75,7 @@ struct orr_thread_counters {
     _Atomic(uint64_t) allocated, freed; /* objects */
     _Atomic(uint64_t) merge_queued;     /* foreign last references handed to owners */
     _Atomic(uint64_t) merged;           /* objects whose two halves became one */
-    _Atomic(uint64_t) candidates;       /* claims: decrements that entered a candidate buffer */
+    _Atomic(uint64_t) candidates;       /* decrements that entered a candidate buffer */
     _Atomic(uint64_t) candidates_lost;  /* claims given up for want of memory */
     _Atomic(uint64_t) rc_shared;        /* slow-path counts on an object of another thread */
 };

@@ -10,8 +10,8 @@
 # the branches of lines that assert (orr_require, orr_assert, orr_unreachable), since a passing test takes one side of
 # them, and those of ORR_NEVER. Nothing else is left out, and no file is.
 #
-# What runs: unit/ and failing/, hardship/late, and of stress/ the programs stop, and sharing, slots and weak under atomic
-# and biased counting; the rules of conformance/ under each strategy; the rest of conformance/ and
+# What runs: unit/ and failing/, hardship/late, and of stress/ the programs stop, and sharing, slots and weak under
+# atomic and biased counting; the rules of conformance/ under each strategy; the rest of conformance/ and
 # random/ under the variant that has most to it (biased_rooted) and the one that counts nothing (tracing_rooted). Exit
 # status: 0, at or over both bars; 1 under one, or a build or test failed; 2 usage, a missing package, or --again where
 # nothing has been counted.

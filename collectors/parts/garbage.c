@@ -184,8 +184,9 @@ set_legacy_aside(struct orr_thread *thread, struct orr_object_list *members,
             continue;
         }
         collection->uncollectable++;
-        if (is_legacy(object) || (orr_gc_debug(thread->heap) & ORR_DEBUG_SAVEALL))
-            orr_gc_garbage_append(thread, object);
+        if ((is_legacy(object) || (orr_gc_debug(heap) & ORR_DEBUG_SAVEALL)) &&
+            !orr_gc_garbage_append(thread, object) && heap->wants_candidates && !heap->wants_newborns)
+            orr_candidate_claim(thread, object); /* else nobody would name it again */
     }
     members->count = dead;
     return true;
@@ -490,7 +491,10 @@ keep_members(struct orr_thread *thread, struct orr_object_list *members,
         struct orr_object *object = orr_list_object(members, i);
         save(thread->heap, object, &none);
         none.count = 0;
-        orr_gc_garbage_append(thread, object);
+        if (!orr_gc_garbage_append(thread, object) && !members->is_held) {
+            thread->heap->rc->retain(thread, object); /* losing that makes it a candidate */
+            orr_drop(thread, object);
+        }
         if (members->is_held)
             orr_drop(thread, object);
     }

@@ -76,6 +76,33 @@ within_bounds(const struct orr_heap_options *options)
     world_close(&world);
 }
 
+/* Large ones, each a cycle by itself: a look at every sixty-fourth allocation would be too late. Cells that a thread
+ * has in hand are not taken anew, so there may be a batch of them more. */
+static void
+within_bounds_by(const struct orr_heap_options *options, uint32_t raw, uint64_t bound)
+{
+    struct orr_heap_options bounded = *options;
+    bounded.garbage_bound = bound;
+    struct world world = world_open(&bounded);
+    for (uint64_t taken = 0; taken < 16 * bound; taken += raw) {
+        ORR_OWN(world.thread, loop, orr_new_array(world.thread, &type_plain, 1, raw));
+        cr_assert(loop.ref);
+        orr_set_slot(world.thread, loop.ref, orr_element(loop.ref, 0), loop.ref);
+    }
+    const uint64_t most = orr_load_relaxed(&world.heap->garbage_bytes_peak);
+    if (is_complete(options->collector))
+        cr_assert(most != 0 && most <= bound + bound / 8, "%s: %lu bytes of garbage", world_name(&world),
+                  (unsigned long)most);
+    world_close(&world);
+}
+
+static void
+within_bounds_of_the_large(const struct orr_heap_options *options)
+{
+    within_bounds_by(options, 300000, 1 << 20);
+    within_bounds_by(options, 8000, 1 << 18);
+}
+
 #define COLLECTOR(collector, summary)                                                              \
     Test(steps, collector)                                                                         \
     {                                                                                              \
@@ -84,6 +111,10 @@ within_bounds(const struct orr_heap_options *options)
     Test(bound, collector)                                                                         \
     {                                                                                              \
         for_each_heap(orr_collector_find(#collector), 1, within_bounds);                           \
+    }                                                                                              \
+    Test(bound_of_the_large, collector)                                                            \
+    {                                                                                              \
+        for_each_heap(orr_collector_find(#collector), 1, within_bounds_of_the_large);              \
     }
 #include "collectors/list.def"
 #undef COLLECTOR

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # tests/hardship/nightly.sh [BUILD] - the long forms of this room: a million attachments and more from each number of
-# threads, storms of one to one and a half minutes, starvation, crowds, endings, the watchdog, all stress programs on one
-# processor for longer, ten rounds under libfaketime. BUILD is of preset dev: one that is configured, or a folder in
-# build/ or of absolute path, which is configured if need be (preset: build/dev); what is run is built. Goes on after a failure. Figures go to the file that ORR_FIGURES names. Exit status: 0 all passed; 1 not so,
+# threads, storms of one to one and a half minutes, starvation, crowds, endings, the watchdog, all stress programs on
+# one processor for longer, ten rounds under libfaketime. BUILD is of preset dev: one that is configured, or a folder
+# in build/ or of absolute path, which is configured if need be (preset: build/dev); what is run is built. Goes on
+# after a failure. Figures go to the file that ORR_FIGURES names. Exit status: 0 all passed; 1 not so,
 # or it does not build; 2 usage.
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -574,6 +574,21 @@ Test(biased, a_merged_object_can_be_made_immortal_by_whoever_holds_it)
     close_heap(1);
 }
 
+Test(biased, the_deaths_of_what_refers_to_a_merged_immortal_do_not_count)
+{
+    open_heap("none");
+    elsewhere(other_makes_held_twice);
+    orr_release(me, object);
+    cr_assert(orr_immortalise(me, object));
+    for (int i = 0; i < 3; i++) {
+        struct orr_object *const parent = orr_new(me, &pair_type);
+        orr_set(me, parent, 0, object);
+        orr_release(me, parent);
+    }
+    cr_assert_eq(totals().live, 1);
+    close_heap(1);
+}
+
 Test(biased, an_unmerged_object_can_be_made_immortal_by_its_owner_alone, .signal = SIGABRT)
 {
     open_heap("none");

@@ -60,6 +60,8 @@ settle_counts(struct orr_thread *thread, struct orr_object *dead)
     orr_world_stop(thread->heap, thread);
     orr_counts_settle(thread);
     orr_world_resume(thread->heap);
+    orr_poll(thread); /* what has been put off does not come within this */
+    cr_assert(thread->cascading);
 }
 
 static void

@@ -168,6 +168,10 @@ Test(collector, hears_of_what_is_written_to_a_weak_map)
     cr_assert_eq(of(thread)->holder, key.ref);
     cr_assert_null(of(thread)->old);
     cr_assert_eq(of(thread)->value, value.ref);
+    cr_assert(orr_weak_keys_remove(thread, map.ref, key.ref));
+    cr_assert_eq(of(thread)->written, before + 2, "what is taken out is written over by nothing");
+    cr_assert_eq(of(thread)->old, value.ref);
+    cr_assert_null(of(thread)->value);
 }
 
 Test(collector, may_give_the_cell_of_the_dead_back_at_once)

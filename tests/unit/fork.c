@@ -124,11 +124,7 @@ close_heap(void)
 {
     clear_weaks();
     remove_roots();
-    orr_settle(thread);
-    verify_exact();
-    expect_eq(small_live(heap), 0);
-    orr_thread_detach(thread);
-    orr_heap_destroy(heap);
+    stage_close();
 }
 
 /* --- a death by counting ------------------------------------------------------------------------------- */
@@ -191,6 +187,7 @@ fork_at_each_step(const char *collector, void *(*act)(void *), uint32_t turns, v
         for (uint32_t turn = 1; turn <= (step == CALLBACK ? 2 : turns); turn++) {
             open_heap(collector);
             fork_beside(act, (enum step)step, turn, check);
+            close_heap();
         }
 }
 
@@ -226,8 +223,10 @@ Test(fork, a_green_object_is_not_finalized_again_either)
 {
     open_heap("none");
     fork_beside(die_green, FINALIZE, 1, expect_one_green_death);
+    close_heap();
     open_heap("none");
     fork_beside(die_green, DESTROY, 1, expect_one_green_death);
+    close_heap();
 }
 
 /* --- a death in a ring ---------------------------------------------------------------------------------- */
@@ -264,7 +263,7 @@ static void
 expect_ring_dead(void)
 {
     let_go();
-    cr_assert(orr_load_relaxed(&heap->collecting) == 0 || heap->threads->next);
+    expect(orr_load_relaxed(&heap->collecting) == 0 || heap->threads->next, "nobody is left who collects");
     orr_settle(thread);
     orr_settle(thread);
     expect_eq(orr_load_relaxed(&taken[FINALIZE]), RING);
@@ -453,16 +452,20 @@ Test(fork, candidates_of_vanished_threads_are_found)
 {
     open_heap("trial");
     fork_beside(leave_candidates, STEPS, 1, expect_nothing);
+    close_heap();
     open_heap("generations");
     fork_beside(leave_candidates, STEPS, 1, expect_nothing);
+    close_heap();
 }
 
 Test(fork, references_in_vanished_locals_stay_counted_and_are_no_roots)
 {
     open_heap("trial");
     fork_beside(hold_something, STEPS, 1, expect_what_is_held);
+    close_heap();
     open_heap("mark");
     fork_beside(hold_something, STEPS, 1, expect_what_is_held);
+    close_heap();
 }
 
 /* --- again and again --------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* fork_destroys.c - runtime/fork: a fork beside a collection that is at its destroys. None is called twice, and what they
- * let go of is named to nobody who is left.
+/* fork_destroys.c - runtime/fork: a fork beside a collection that is at its destroys. None is called twice, and what
+ * they let go of is named to nobody who is left.
  */
 #define ORR_RC biased
 #define ORR_RC_HEADER "runtime/rc_biased.h"
@@ -11,16 +11,6 @@
 
 TestSuite(fork_destroys, .disabled = UNDER_TSAN);
 
-static void
-close_heap(void)
-{
-    orr_settle(thread);
-    verify_exact();
-    expect_eq(small_live(heap), 0);
-    orr_thread_detach(thread);
-    orr_heap_destroy(heap);
-}
-
 /* --- a ring that is destroyed, and nothing else ------------------------------------------------------------ */
 
 static void
@@ -28,6 +18,8 @@ destroy(struct orr_thread *actor, struct orr_object *object)
 {
     (void)object;
     take_step(actor, DESTROY);
+    if (is_child)
+        orr_collect(actor, "within"); /* is told at once that one is under way: the one that vanished */
 }
 
 static uint16_t destroyed_index;
@@ -77,7 +69,55 @@ Test(fork_destroys, what_a_vanished_thread_has_destroyed_is_not_destroyed_again)
             stage_open(collectors[i]);
             expect_eq(orr_type_register(&destroyed_type, NULL), ORR_OK);
             fork_beside(die_without_a_word, DESTROY, turn, expect_destroyed_once);
+            stage_close();
         }
+}
+
+/* --- a collection, and one who waits for it ------------------------------------------------------------------- */
+
+static uint64_t complete_at;
+
+static void *
+collect_too(void *unused)
+{
+    struct orr_thread *const actor = small_attach(heap);
+    orr_collect(actor, "test");
+    orr_thread_detach(actor);
+    return unused;
+}
+
+/* Neither has the collection been complete, nor does anybody wait any more. */
+static void
+expect_neither(void)
+{
+    expect_eq(orr_load_relaxed(&heap->gc.waiting), 0);
+    expect_eq(orr_load_relaxed(&heap->gc.taken_at_complete), complete_at);
+    orr_settle(thread);
+    expect_eq(small_live(heap), 0);
+}
+
+Test(fork_destroys, a_collection_that_vanished_was_not_complete_and_who_waited_for_it_waits_no_more, .timeout = 90)
+{
+    struct orr_os_thread actor, other;
+    stage_open("trial");
+    expect_eq(orr_type_register(&destroyed_type, NULL), ORR_OK);
+    complete_at = orr_load_relaxed(&heap->gc.taken_at_complete);
+    wait_at = DESTROY;
+    wait_turn = 1;
+    cr_assert(orr_os_thread_start(&actor, die_without_a_word, NULL, 0));
+    await(&is_waiting);
+    cr_assert(orr_load_relaxed(&heap->gc.taken_at_complete) > complete_at);
+    cr_assert(orr_os_thread_start(&other, collect_too, NULL, 0));
+    while (orr_load_relaxed(&heap->gc.waiting) == 0)
+        orr_poll(thread);
+    fork_once(thread, expect_neither);
+    let_go();
+    orr_block_enter(thread);
+    orr_os_thread_join(&actor);
+    orr_os_thread_join(&other);
+    orr_block_leave(thread);
+    cr_assert_eq(orr_load_relaxed(&heap->gc.waiting), 0);
+    stage_close();
 }
 
 /* --- a member in the forking thread's queue ---------------------------------------------------------------- */
@@ -133,7 +173,7 @@ use_its_cells(void)
 }
 
 /* Who prepares a second heap does not block, so what is queued for it stays queued until the fork. */
-Test(fork_destroys, a_queue_names_no_member_that_the_child_frees, .timeout = 30)
+Test(fork_destroys, a_queue_names_no_member_that_the_child_frees, .timeout = 90)
 {
     const struct orr_heap_options options = small_options(&orr_rc_biased, "none", &orr_heap_blocks);
     struct orr_os_thread actor;
@@ -170,5 +210,5 @@ Test(fork_destroys, a_queue_names_no_member_that_the_child_frees, .timeout = 30)
     use_its_cells();
     orr_thread_detach(in_second);
     orr_heap_destroy(second);
-    close_heap();
+    stage_close();
 }

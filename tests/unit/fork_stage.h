@@ -1,6 +1,6 @@
 /* fork_stage.h - a heap, an actor who waits where a test wants him to, and a child process that is asked how it is.
  *
- * Included after runtime/mutator.h, which wants a strategy chosen. Whoever includes it says what close_heap is.
+ * Included after runtime/mutator.h, which wants a strategy chosen.
  *
  * Not under ThreadSanitizer: a child of a process with several threads is outside of what it can follow.
  */
@@ -17,7 +17,7 @@
 
 enum {
     CHILD_DONE = 42,    /* not 0: a failed assertion in a child must not end as a success */
-    CHILD_SECONDS = 30, /* a child that hangs dies of it */
+    CHILD_SECONDS = 60, /* a child that hangs dies of it */
     RING = 3
 };
 
@@ -86,8 +86,6 @@ await(_Atomic(uint32_t) *word)
     orr_block_leave(thread);
 }
 
-static void close_heap(void);
-
 /* Nothing starts by itself, and the verifier looks before and after each collection. */
 static inline void
 stage_open(const char *collector)
@@ -143,6 +141,17 @@ fork_once(struct orr_thread *forker, void (*body)(void))
     expect_child(forker, child);
 }
 
+/* All that is left dies. */
+static inline void
+stage_close(void)
+{
+    orr_settle(thread);
+    verify_exact();
+    expect_eq(small_live(heap), 0);
+    orr_thread_detach(thread);
+    orr_heap_destroy(heap);
+}
+
 static inline void
 spin_until(_Atomic(uint32_t) *word)
 {
@@ -150,7 +159,8 @@ spin_until(_Atomic(uint32_t) *word)
         orr_yield();
 }
 
-/* Runs `act` on a thread of its own until it waits at a step; forks; then child, and parent, go on to `check`. */
+/* Runs `act` on a thread of its own until it waits at a step; forks; then child, and parent, go on to `check`.
+ * The heap stays open. */
 static inline void
 fork_beside(void *(*act)(void *), enum step step, uint32_t turn, void (*check)(void))
 {
@@ -165,7 +175,6 @@ fork_beside(void *(*act)(void *), enum step step, uint32_t turn, void (*check)(v
     orr_os_thread_join(&actor);
     orr_block_leave(thread);
     check();
-    close_heap();
 }
 
 #endif

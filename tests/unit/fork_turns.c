@@ -1,5 +1,5 @@
-/* fork_turns.c - runtime/fork: two threads that fork take turns, and so do those of their children; whoever waits for his
- * turn can be stopped.
+/* fork_turns.c - runtime/fork: two threads that fork take turns, and so do those of their children; whoever waits for
+ * his turn can be stopped.
  */
 #define ORR_RC biased
 #define ORR_RC_HEADER "runtime/rc_biased.h"
@@ -10,23 +10,16 @@
 
 TestSuite(fork_turns, .disabled = UNDER_TSAN);
 
-static void
-close_heap(void)
-{
-    orr_settle(thread);
-    verify_exact();
-    expect_eq(small_live(heap), 0);
-    orr_thread_detach(thread);
-    orr_heap_destroy(heap);
-}
-
 enum { TURNS = 20 };
+
+static _Atomic(uint32_t) is_attached;
 
 static void *
 fork_in_turn(void *unused)
 {
     struct orr_thread *const actor = small_attach(heap);
     (void)unused;
+    orr_store_release(&is_attached, 1);
     for (int i = 0; i < TURNS; i++)
         fork_once(actor, NULL);
     orr_thread_detach(actor);
@@ -57,37 +50,39 @@ fork_on(void)
     orr_block_leave(forking_last);
 }
 
-Test(fork_turns, two_threads_fork_in_turns_and_so_do_those_of_their_children, .timeout = 60)
+Test(fork_turns, two_threads_fork_in_turns_and_so_do_those_of_their_children, .timeout = 90)
 {
     struct orr_os_thread actor;
     stage_open("none");
     forking_last = thread;
     cr_assert(orr_os_thread_start(&actor, fork_in_turn, NULL, 0));
+    spin_until(&is_attached);
     for (int i = 0; i < TURNS; i++)
         fork_once(thread, i == 0 ? fork_on : NULL);
     orr_block_enter(thread);
     orr_os_thread_join(&actor);
     orr_block_leave(thread);
-    close_heap();
+    stage_close();
 }
 
 static struct orr_heap *second;
-static _Atomic(uint32_t) is_attached, may_fork;
+static struct orr_thread *waiter;
+static _Atomic(uint32_t) may_fork;
 
 static void *
 fork_the_second(void *unused)
 {
-    struct orr_thread *const actor = small_attach(second);
+    waiter = small_attach(second);
     orr_store_release(&is_attached, 1);
     while (!orr_load_acquire(&may_fork))
-        orr_poll(actor);
-    fork_once(actor, NULL);
-    orr_thread_detach(actor);
+        orr_poll(waiter);
+    fork_once(waiter, NULL);
+    orr_thread_detach(waiter);
     return unused;
 }
 
 /* Whoever has the turn may yet stop the world of those who wait for it. */
-Test(fork_turns, who_waits_for_his_turn_can_be_stopped, .timeout = 30)
+Test(fork_turns, who_waits_for_his_turn_can_be_stopped, .timeout = 90)
 {
     const struct orr_heap_options options = small_options(&orr_rc_biased, "none", &orr_heap_blocks);
     struct orr_os_thread actor;
@@ -98,7 +93,8 @@ Test(fork_turns, who_waits_for_his_turn_can_be_stopped, .timeout = 30)
     spin_until(&is_attached);
     orr_fork_prepare(thread);
     orr_store_release(&may_fork, 1);
-    orr_sleep_ns(50000000); /* most likely it waits by now; if not, nothing is shown */
+    while (orr_load_acquire(&waiter->state) != ORR_THREAD_BLOCKED)
+        orr_yield(); /* only to wait for its turn does it block */
     orr_fork_prepare(in_second);
     orr_fork_parent(in_second);
     orr_fork_parent(thread);
@@ -109,5 +105,5 @@ Test(fork_turns, who_waits_for_his_turn_can_be_stopped, .timeout = 30)
     orr_block_leave(in_second);
     orr_thread_detach(in_second);
     orr_heap_destroy(second);
-    close_heap();
+    stage_close();
 }

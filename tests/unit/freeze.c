@@ -230,3 +230,37 @@ Test(freeze, a_dead_cycle_through_the_frozen_is_found_when_they_are_no_more)
         close_heap();
     }
 }
+
+/* Those that were candidates when they were frozen, or became some while they were, wait aside; and a budget is for
+ * each candidate, of which there may now be as many as objects. */
+Test(freeze, what_waited_frozen_is_looked_at_by_whichever_collection_comes_next)
+{
+    enum { RING = 1000 };
+    static const char *const settings[] = {"budget=64", NULL};
+    struct orr_heap_options options = small_options(&orr_rc_atomic, "trial", &orr_heap_blocks);
+    struct orr_gc_result result;
+    options.settings = settings;
+    heap = small_heap_open(&options);
+    thread = small_attach(heap);
+    {
+        ORR_OWN(thread, first, orr_new(thread, &small_pair));
+        struct orr_object *last = first.ref;
+        for (int i = 1; i < RING; i++) {
+            struct orr_object *const next = orr_new(thread, &small_pair);
+            orr_give(thread, last, 0, next);
+            last = next;
+        }
+        orr_set(thread, last, 0, first.ref);
+        cr_assert(orr_gc_freeze(thread));
+    }
+    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
+    cr_assert_eq(result.collected, 0);
+    cr_assert_eq(heap->parked.total, 1);
+    orr_gc_unfreeze(thread);
+    cr_assert_eq(heap->parked.total, RING, "each is named once");
+    expect_sound();
+    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
+    cr_assert_eq(result.collected, RING);
+    cr_assert_eq(heap->parked.total, 0);
+    close_heap();
+}

@@ -213,3 +213,41 @@ Test(gc, without_a_listener_an_error_that_a_callback_leaves_goes_to_standard_err
     cr_assert_str_eq(text, "orrery: error ignored in a callback of the collector: number 42\n");
     cr_assert_null(orr_raised(thread));
 }
+
+/* --- what is pending ------------------------------------------------------------------------------------ */
+
+static struct orr_object *last;
+
+static void
+say_goodbye(struct orr_thread *caller, struct orr_object *object)
+{
+    (void)caller, (void)object;
+}
+
+static void
+let_last_die(struct orr_thread *caller, const struct orr_gc_event *event, void *unused)
+{
+    (void)unused;
+    if (event->phase != ORR_GC_STOP)
+        return;
+    orr_release(caller, last);
+    last = NULL;
+}
+
+Test(gc, nothing_is_pending_when_a_collection_has_ended)
+{
+    static uint16_t index;
+    static const struct orr_type type = {.name = "last",
+                                         .bytes = sizeof(struct small_pair),
+                                         .references = 2,
+                                         .finalize = say_goodbye,
+                                         .index = &index};
+    struct orr_gc_result result;
+    cr_assert_eq(orr_type_register(&type, NULL), ORR_OK);
+    cr_assert(last = orr_new(thread, &type));
+    cr_assert(orr_gc_callback_add(heap, let_last_die, NULL));
+    result = collect();
+    cr_assert_eq(last, NULL);
+    cr_assert_eq(result.finalizers_pending, 0);
+    cr_assert(orr_gc_callback_remove(heap, let_last_die, NULL));
+}

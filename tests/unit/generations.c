@@ -476,3 +476,27 @@ Test(generations, only_a_collection_of_the_oldest_begins_the_bound_anew)
     cr_assert(orr_load_relaxed(&fixture.heap->gc.taken_at_complete) > before);
     close_empty(&fixture);
 }
+
+/* Deaths of what a collection has left count against no births of afterwards. */
+Test(generations, who_dies_by_counting_after_a_collection_hides_no_newborn)
+{
+    enum { OLD = 100, YOUNG = 10 };
+    struct fixture fixture;
+    struct orr_object *objects[OLD];
+    uint64_t counts[ORR_GENERATIONS];
+    open(&fixture);
+    for (int i = 0; i < OLD; i++)
+        objects[i] = make(fixture.thread);
+    collect(&fixture, ORR_GENERATION_OLDEST);
+    for (int i = 0; i < OLD; i++)
+        orr_release(fixture.thread, objects[i]);
+    orr_gc_count(fixture.heap, fixture.thread, counts);
+    cr_assert_eq(counts[0], 0);
+    for (int i = 0; i < YOUNG; i++)
+        objects[i] = make(fixture.thread);
+    orr_gc_count(fixture.heap, fixture.thread, counts);
+    cr_assert_eq(counts[0], YOUNG);
+    for (int i = 0; i < YOUNG; i++)
+        orr_release(fixture.thread, objects[i]);
+    close_empty(&fixture);
+}

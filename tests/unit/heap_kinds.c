@@ -132,6 +132,15 @@ expect_walk(struct world *world, uint32_t parts)
 
 static struct world first, second;
 
+static struct orr_object *
+find(struct world *world, const void *address)
+{
+    orr_world_stop(world->heap, world->thread);
+    struct orr_object *object = world->heap->kind->find(world->heap, address);
+    orr_world_resume(world->heap);
+    return object;
+}
+
 /* Memory that a large object has left full of anything becomes cells, of which not all are handed out. */
 static void
 walk_where_large_ones_were(const struct orr_heap_kind *kind)
@@ -143,8 +152,12 @@ walk_where_large_ones_were(const struct orr_heap_kind *kind)
         cr_assert(large);
         memset((struct orr_array *)large + 1, 0x41, RAW);
         orr_release(first.thread, large);
-        for (uint32_t i = 0; i < 10; i++) /* each a class of its own, and so a block */
-            cr_assert(first.objects[made++] = orr_new_array(first.thread, &array_type, 0, (round * 10 + i) * 100));
+        for (uint32_t i = 0; i < 10; i++) { /* each a class of its own, and so a block */
+            struct orr_object *const object = orr_new_array(first.thread, &array_type, 0, (round * 10 + i) * 100);
+            cr_assert(first.objects[made++] = object);
+            if (kind == &orr_heap_blocks)
+                cr_assert_null(find(&first, (char *)orr_block_of(object) + ORR_BLOCK_BYTES - 64));
+        }
         expect_walk(&first, 1);
     }
     drop_every(&first, 1);
@@ -187,15 +200,6 @@ Test(heap_kinds, a_walk_sees_exactly_what_lives_in_however_many_parts)
 }
 
 /* --- finding ----------------------------------------------------------------------------------------- */
-
-static struct orr_object *
-find(struct world *world, const void *address)
-{
-    orr_world_stop(world->heap, world->thread);
-    struct orr_object *object = world->heap->kind->find(world->heap, address);
-    orr_world_resume(world->heap);
-    return object;
-}
 
 static void
 find_on(const struct orr_heap_kind *kind)
@@ -293,6 +297,50 @@ Test(heap_kinds, an_object_larger_than_the_limit_is_refused_and_the_heap_goes_on
     on_each(false, oversize_on);
 }
 
+/* What a slice has left on the worklist is freed before anybody is refused. */
+Test(heap_kinds, at_the_limit_the_dead_are_freed_first)
+{
+    enum { CHAIN = 100, RAW = 8000 };
+    struct orr_heap_options options = {.rc = &orr_rc_biased,
+                                       .collector = orr_collector_find("none"),
+                                       .kind = &orr_heap_libc,
+                                       .trigger = {.kind = ORR_TRIGGER_manual},
+                                       .release_slice = 1,
+                                       .bytes_limit = 1 << 20};
+    struct orr_object *chain = NULL;
+    cr_assert_eq(orr_type_register(&array_type, NULL), ORR_OK);
+    cr_assert_eq(orr_heap_create(&options, &first.heap, NULL), ORR_OK);
+    cr_assert_eq(orr_thread_attach(first.heap, &first.thread, NULL), ORR_OK);
+    for (int i = 0; i < CHAIN; i++) {
+        struct orr_object *const next = orr_new_array(first.thread, &array_type, 1, RAW);
+        cr_assert(next);
+        orr_init_slot(first.thread, next, orr_element(next, 0), chain);
+        chain = next;
+    }
+    orr_release(first.thread, chain);
+    struct orr_object *const large = orr_new_array(first.thread, &array_type, 0, 700 << 10);
+    cr_assert(large);
+    orr_release(first.thread, large);
+    close_world(&first);
+}
+
+/* Less than kinds charge at once. */
+static void
+small_limit_on(const struct orr_heap_kind *kind)
+{
+    open_world(&first, kind, 40 << 10);
+    struct orr_object *const pair = orr_new(first.thread, &pair_type);
+    cr_assert(pair, "%s", kind->name);
+    cr_assert(orr_load_relaxed(&first.heap->bytes_used) <= 40 << 10, "%s", kind->name);
+    orr_release(first.thread, pair);
+    close_world(&first);
+}
+
+Test(heap_kinds, a_small_limit_admits_what_is_smaller)
+{
+    on_each(false, small_limit_on);
+}
+
 /* What the system refuses was never had. */
 static void
 refusal_on(const struct orr_heap_kind *kind)
@@ -304,6 +352,7 @@ refusal_on(const struct orr_heap_kind *kind)
     orr_fail_allocation(1, true);
     cr_assert_eq(orr_new_array(first.thread, &array_type, 0, LARGE), NULL);
     orr_fail_allocation(0, false);
+    orr_release(first.thread, orr_new(first.thread, &pair_type));
     cr_assert(orr_load_relaxed(&first.heap->bytes_peak) < LARGE, "%s", kind->name);
     cr_assert(orr_load_relaxed(&first.heap->bytes_taken) < LARGE, "%s", kind->name);
     orr_release(first.thread, orr_new_array(first.thread, &array_type, 0, LARGE));
@@ -318,7 +367,7 @@ Test(heap_kinds, what_is_refused_does_not_count_as_taken_and_what_is_not_does)
     on_each(false, refusal_on);
 }
 
-/* Kinds that charge in steps keep a few in hand, and not all that was ever charged. */
+/* Kinds that charge in steps keep a few in hand, and not all that was ever charged; `blocks` keeps its cells. */
 static void
 refund_on(const struct orr_heap_kind *kind)
 {
@@ -327,11 +376,9 @@ refund_on(const struct orr_heap_kind *kind)
     fill(&first);
     const uint64_t used = orr_load_relaxed(&first.heap->bytes_used);
     cr_assert(used > 2 * HAND, "%s", kind->name);
-    if (kind != &orr_heap_blocks) { /* which has its own test: trimmed_blocks... */
-        drop_every(&first, 1);
-        cr_assert(orr_load_relaxed(&first.heap->bytes_used) < HAND, "%s", kind->name);
-    } else
-        drop_every(&first, 1);
+    drop_every(&first, 1);
+    cr_assert(kind == &orr_heap_blocks || orr_load_relaxed(&first.heap->bytes_used) < HAND, "%s",
+              kind->name);
     close_world(&first);
 }
 

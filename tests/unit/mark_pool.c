@@ -87,3 +87,35 @@ Test(mark_pool, the_last_of_those_who_find_nothing_ends_the_marking)
     cr_assert(mark.done);
     cr_assert_not(take(&giver), "and so it ends for all");
 }
+
+static uint16_t leaf_index;
+static const struct orr_type leaf_type = {.name = "leaf", .bytes = 32, .index = &leaf_index};
+static _Alignas(16) unsigned char cell[32];
+
+/* The first marker begins alone, and may hand over with nothing but its queue. */
+Test(mark_pool, what_is_in_a_markers_queue_is_marked)
+{
+    struct orr_object *const leaf = (struct orr_object *)cell;
+    struct marker *const first = &mark.markers[0];
+    cr_assert_eq(orr_type_register(&leaf_type, NULL), ORR_OK);
+    orr_store_relaxed(&leaf->type, leaf_index);
+    cr_assert(orr_list_open(&first->stack));
+    first->mark = &mark;
+    first->epoch = 1;
+    first->way = QUEUED;
+    first->queue[first->queue_in++] = leaf;
+    mark.team.count = 1;
+    mark_as_member(0, &mark);
+    cr_assert_eq(orr_load_relaxed(&leaf->colour), 1);
+    cr_assert(mark.done);
+}
+
+Test(mark_pool, each_marking_begins_with_nobody_idle)
+{
+    static struct orr_heap heap;
+    mark.idle = 2;
+    mark.done = true;
+    prepare(&mark, &heap);
+    cr_assert_eq(mark.idle, 0);
+    cr_assert_not(mark.done);
+}

@@ -197,3 +197,54 @@ Test(patience, who_asks_within_his_own_collection_is_not_kept_waiting, .timeout 
         orr_heap_destroy(heap);
     }
 }
+
+/* --- memory that finalizers have -------------------------------------------------------------------------- */
+
+static void
+nap(struct orr_thread *thread, struct orr_object *object)
+{
+    (void)object;
+    orr_store_release(&has_come, 1);
+    orr_block_enter(thread);
+    orr_sleep_ns(20000000);
+    orr_block_leave(thread);
+}
+
+static uint16_t big_index;
+static const struct orr_type big = {.name = "big",
+                                    .bytes = 600 << 10,
+                                    .references = 2,
+                                    .finalize = nap,
+                                    .index = &big_index};
+
+static void *
+want_as_much(void *unused)
+{
+    struct orr_thread *thread = small_attach(heap);
+    await(thread, &has_come);
+    struct orr_object *const object = orr_new(thread, &big);
+    cr_assert(object, "it was there a moment later");
+    orr_release(thread, object);
+    orr_thread_detach(thread);
+    return unused;
+}
+
+/* There is room for one. */
+Test(patience, at_the_limit_the_finalizers_of_anothers_collection_are_waited_for, .timeout = 60)
+{
+    struct orr_heap_options options = small_options(&orr_rc_biased, "trial", &orr_heap_libc);
+    struct orr_os_thread other;
+    options.bytes_limit = 1 << 20;
+    heap = small_heap_open(&options);
+    cr_assert_eq(orr_type_register(&big, NULL), ORR_OK);
+    struct orr_thread *thread = small_attach(heap);
+    cr_assert(orr_os_thread_start(&other, want_as_much, NULL, 0));
+    make_loop(thread, &big);
+    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL), ORR_OK);
+    orr_block_enter(thread);
+    orr_os_thread_join(&other);
+    orr_block_leave(thread);
+    cr_assert_eq(small_live(heap), 0);
+    orr_thread_detach(thread);
+    orr_heap_destroy(heap);
+}

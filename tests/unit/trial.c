@@ -216,7 +216,7 @@ Test(trial, what_was_put_aside_is_looked_at_when_the_heap_has_grown)
     close_heap();
 }
 
-/* Collections that start by themselves put all of it aside, so none of them is the complete one that the bound asks for. */
+/* Collections that start by themselves put all of it aside: none of them is the complete one that the bound asks for. */
 Test(trial, what_is_put_aside_counts_against_the_bound)
 {
     enum { BOUND = 1 << 19, RINGS = 200 };
@@ -232,4 +232,120 @@ Test(trial, what_is_put_aside_counts_against_the_bound)
     orr_settle(thread);
     cr_assert_eq(small_live(heap), 0);
     close_heap();
+}
+
+/* What waits because it is frozen was not too large: collections that start by themselves are complete. */
+Test(trial, what_is_frozen_does_not_count_as_put_aside)
+{
+    open_heap("budget=300", manual);
+    {
+        ORR_OWN(thread, frozen, orr_new(thread, &small_pair));
+        cr_assert(orr_gc_freeze(thread));
+        touch(frozen.ref);
+        cr_assert_eq(collect().collected, 0);
+        cr_assert_eq(heap->parked.total, 1);
+        cr_assert(last && !last->is_partial);
+        orr_release(thread, new_ring(LARGE));
+        collect();
+        cr_assert(last->is_partial);
+        collect();
+        cr_assert(last->is_partial, "it is still aside");
+        orr_settle(thread);
+        cr_assert(!last->is_partial);
+        orr_gc_unfreeze(thread);
+    }
+    orr_settle(thread);
+    cr_assert_eq(small_live(heap), 0);
+    close_heap();
+}
+
+/* Else the edges that it had would be taken for the references from outside that a living candidate has. */
+Test(trial, putting_aside_takes_its_edges_out_of_the_sums)
+{
+    enum { WIDE = 10 * BUDGET };
+    static uint16_t array_index;
+    static const struct orr_type array_type = {.name = "array",
+                                               .bytes = sizeof(struct orr_array),
+                                               .flags = ORR_TYPE_ARRAY,
+                                               .index = &array_index};
+    open_heap("budget=300", manual);
+    cr_assert_eq(orr_type_register(&array_type, NULL), ORR_OK);
+    {
+        ORR_OWN(thread, array, orr_new_array(thread, &array_type, WIDE, 0));
+        ORR_OWN(thread, pair, orr_new(thread, &small_pair));
+        ORR_OWN(thread, alive, orr_new(thread, &small_pair));
+        orr_set(thread, pair.ref, 0, array.ref); /* one edge, and then it is too wide */
+        touch(pair.ref);
+        touch(alive.ref); /* one reference */
+        cr_assert_eq(collect().unreachable, 0);
+        cr_assert_eq(small_live(heap), 3);
+    }
+    orr_settle(thread);
+    cr_assert_eq(small_live(heap), 0);
+    close_heap();
+}
+
+Test(trial, putting_aside_gives_nothing_back_to_what_outsiders_refer_to)
+{
+    open_heap("budget=300", manual);
+    {
+        ORR_OWN(thread, large, new_ring(LARGE));
+        ORR_OWN(thread, outside, orr_new(thread, &small_pair));
+        ORR_OWN(thread, beyond, orr_new(thread, &small_pair));
+        cr_assert(orr_immortalise(thread, outside.ref));
+        orr_set(thread, outside.ref, 0, beyond.ref);
+        orr_set(thread, large.ref, 1, outside.ref);
+        touch(large.ref);
+        collect();
+        cr_assert_eq(heap->parked.total, 1);
+        cr_assert_eq(orr_load_relaxed(orr_scratch(heap, beyond.ref)), 0);
+    }
+    orr_settle(thread);
+    close_heap();
+}
+
+static void
+cry(struct orr_thread *crier, struct orr_object *object)
+{
+    (void)crier, (void)object;
+}
+
+/* What the list of garbage has no memory for is named again, though no decrement does so. */
+static void
+lose_memory_for(uint32_t debug)
+{
+    static uint16_t legacy_index;
+    static const struct orr_type legacy_type = {.name = "legacy",
+                                                .bytes = sizeof(struct small_pair),
+                                                .references = 2,
+                                                .flags = ORR_TYPE_LEGACY,
+                                                .finalize = cry,
+                                                .index = &legacy_index};
+    const struct orr_type *const type = debug ? &small_pair : &legacy_type;
+    for (uint64_t n = 1; n <= 6; n++) {
+        open_heap("budget=0", manual);
+        cr_assert_eq(orr_type_register(&legacy_type, NULL), ORR_OK);
+        orr_gc_debug_set(heap, debug);
+        {
+            ORR_OWN(thread, loop, orr_new(thread, type));
+            orr_set(thread, loop.ref, 0, loop.ref);
+        }
+        orr_fail_allocation(n, false);
+        collect();
+        orr_fail_allocation(0, false);
+        collect();
+        cr_assert_eq(orr_gc_garbage_count(heap), 1, "without the allocation %u", (unsigned)n);
+        expect_sound();
+        close_heap();
+    }
+}
+
+Test(trial, uncollectable_garbage_that_the_list_has_no_memory_for_is_found_again)
+{
+    lose_memory_for(0);
+}
+
+Test(trial, saved_garbage_that_the_list_has_no_memory_for_is_found_again)
+{
+    lose_memory_for(ORR_DEBUG_SAVEALL);
 }

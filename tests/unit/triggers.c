@@ -120,3 +120,22 @@ Test(triggers, an_adaptive_threshold_falls_where_much_was_garbage_and_rises_wher
     orr_thread_detach(thread);
     orr_heap_destroy(heap);
 }
+
+Test(triggers, triggers_and_steps_give_way_to_who_waits_to_collect)
+{
+    struct orr_heap *heap = heap_with("trial", NULL);
+    struct orr_thread *thread = small_attach(heap);
+    struct orr_gc_result result;
+    orr_store_relaxed(&heap->gc.waiting, 1);
+    drop_loops(thread, CYCLES);
+    cr_assert_eq(orr_gc_step(thread, 1000000000, &result), ORR_OK);
+    cr_assert_eq(result.number, 0);
+    cr_assert_eq(orr_load_relaxed(&heap->collections_begun), 0);
+    cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
+    cr_assert_eq(result.collected, CYCLES, "what a program asks for does not");
+    orr_store_relaxed(&heap->gc.waiting, 0);
+    drop_loops(thread, CYCLES);
+    cr_assert(orr_load_relaxed(&heap->collections_begun) > 1);
+    orr_thread_detach(thread);
+    orr_heap_destroy(heap);
+}

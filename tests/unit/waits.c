@@ -235,8 +235,10 @@ Test(waits, a_return_in_the_middle_of_a_stop)
 {
     struct orr_os_thread other = begin_beside(come_back);
     orr_world_stop(heap, me);
+    const uint32_t tickets = orr_load_acquire(&heap->world.tickets_taken);
     orr_store_release(&may_go, 1);
-    orr_sleep_ns(10 * WAIT_NS); /* it is back long before */
+    while (orr_load_acquire(&heap->world.tickets_taken) == tickets) /* it takes one where it finds the stop */
+        orr_yield();
     orr_world_resume(heap);
     join(&other);
     cr_assert_eq(orr_load_acquire(&heard[1][ORR_PAUSE_STOP]), 1);

@@ -118,6 +118,50 @@ Test(weak_heaps, a_weak_reference_without_a_callback_holds_no_context)
     abandon_side(&side);
 }
 
+/* --- callbacks ---------------------------------------------------------------------------------------- */
+
+static struct orr_object *known;
+static unsigned depth, deepest, calls;
+
+static void
+let_another_die(struct orr_thread *thread, struct orr_object *weak, void *argument)
+{
+    (void)weak, (void)argument;
+    if (++depth > deepest)
+        deepest = depth;
+    calls++;
+    orr_release(thread, orr_weak_new(thread, known, NULL, NULL, NULL));
+    depth--;
+}
+
+/* Callbacks of a collection come one after the other, though each lets something die. */
+Test(weak_heaps, callbacks_are_not_called_within_one_another)
+{
+    enum { WEAKS = 3 };
+    struct side side = {0};
+    const struct orr_heap_options options = small_options(&orr_rc_atomic, "subtract", &orr_heap_blocks);
+    side.heap = small_heap_open(&options);
+    side.thread = small_attach(side.heap);
+    {
+        ORR_OWN(side.thread, held, orr_new(side.thread, &small_pair));
+        ORR_OWN(side.thread, weaks, orr_new(side.thread, &small_pair));
+        ORR_OWN(side.thread, one_more, NULL);
+        known = held.ref;
+        {
+            ORR_OWN(side.thread, loop, orr_new(side.thread, &small_pair));
+            orr_set(side.thread, loop.ref, 0, loop.ref);
+            orr_give(side.thread, weaks.ref, 0, orr_weak_new(side.thread, loop.ref, let_another_die, NULL, NULL));
+            orr_give(side.thread, weaks.ref, 1, orr_weak_new(side.thread, loop.ref, let_another_die, NULL, NULL));
+            orr_own_set(&one_more, orr_weak_new(side.thread, loop.ref, let_another_die, NULL, NULL));
+        }
+        orr_collect(side.thread, "test");
+        cr_assert_eq(calls, WEAKS);
+        cr_assert_eq(deepest, 1);
+    }
+    cr_assert_eq(small_live(side.heap), 0);
+    abandon_side(&side);
+}
+
 /* --- misuse ------------------------------------------------------------------------------------------- */
 
 Test(weak_heaps, a_weak_reference_as_key_aborts, .signal = SIGABRT)

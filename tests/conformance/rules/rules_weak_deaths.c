@@ -51,6 +51,17 @@ expect_listed(struct orr_thread *thread, struct orr_object *referent,
         orr_release(thread, list[i]);
 }
 
+/* Those of classes outlive the others (rule 54), but are listed like them. */
+static void
+list_of_a_class(struct orr_thread *thread, struct scene *scene)
+{
+    ORR_OWN(thread, class, actor_new(thread, scene, &actor_class_type, 0));
+    ORR_OWN(thread, plain, orr_weak_new(thread, class.ref, NULL, NULL, NULL));
+    ORR_OWN(thread, loud, orr_weak_new(thread, class.ref, scene_called, &scene->cues[0], NULL));
+    struct orr_object *both[] = {plain.ref, loud.ref};
+    expect_listed(thread, class.ref, both, 2);
+}
+
 static void
 share_own(struct orr_thread *thread)
 {
@@ -58,6 +69,7 @@ share_own(struct orr_thread *thread)
     {
         ORR_OWN(thread, referent, actor_new(thread, scene, &actor_type, 0));
         RULE_EQUAL(orr_weak_count(thread, referent.ref), 0);
+        list_of_a_class(thread, scene);
         ORR_OWN(thread, plain, orr_weak_new(thread, referent.ref, NULL, NULL, NULL));
         ORR_OWN(thread, again, orr_weak_new(thread, referent.ref, NULL, NULL, NULL));
         ORR_OWN(thread, loud,

@@ -1,4 +1,5 @@
-/* garbage_list.c - one thread takes an object off the garbage list while another reads the list: what is read is held. */
+/* garbage_list.c - one thread takes an object off the garbage list while another reads the list: what is got is
+ * held. */
 #include "tests/explore/explore.h"
 
 #include "runtime/gc.h"

@@ -1,5 +1,5 @@
-/* thorough.c - one thread's collection, which a trigger started, puts garbage aside as too large; another thread settles
- * meanwhile, and finds all of it: a collection that does less than was asked for is not waited for instead. */
+/* thorough.c - one thread's collection, which a trigger started, puts garbage aside as too large; another thread
+ * settles meanwhile, and finds all of it: a collection that does less than was asked for is no answer. */
 #include "tests/explore/explore.h"
 
 #include "collectors/catalogue.h"

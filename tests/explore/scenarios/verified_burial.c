@@ -1,5 +1,6 @@
-/* verified_burial.c - a chain of the dead is half buried when there is no memory to queue what hangs from it; while
- * that waits for its turn to stop the world, another thread verifies the heap, and its books are right. */
+/* verified_burial.c - a chain of the dead is half buried when there is no memory to queue what hangs from it, and has let
+ * go of something else before; while that waits for its turn to stop the world, another thread verifies the heap, and
+ * its books are right. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
@@ -7,12 +8,12 @@
 
 static uint16_t index_of_plain;
 static const struct orr_type plain = {.name = "plain",
-                                      .bytes = sizeof(struct orr_object) + sizeof(struct orr_slot),
-                                      .references = 1,
+                                      .bytes = sizeof(struct orr_object) + 2 * sizeof(struct orr_slot),
+                                      .references = 2,
                                       .index = &index_of_plain};
 
 static struct orr_heap *heap;
-static struct orr_object *chain;
+static struct orr_object *chain, *kept;
 
 static void
 setup(void)
@@ -22,11 +23,14 @@ setup(void)
         explore_attach_one(heap, fibre);
     explore_check(orr_type_register(&plain, NULL) == ORR_OK);
     chain = explore_new(explore_thread(0)); /* 1 will drop what 0 owns */
+    kept = explore_new(explore_thread(1));
     for (unsigned i = 0; i < 2; i++) {
         struct orr_object *before = orr_new(explore_thread(1), &plain);
-        orr_init(explore_thread(1), before, 0, chain);
+        orr_set(explore_thread(1), before, 0, kept);
+        orr_init(explore_thread(1), before, 1, chain);
         chain = before;
     }
+    orr_release(explore_thread(1), kept);
 }
 
 static void
