@@ -245,7 +245,7 @@ is_thorough(const struct orr_heap *heap, const struct trial *trial,
             const struct orr_collection *collection)
 {
     const struct settings *settings = heap->collector_settings;
-    if (collection->urgency == ORR_URGENCY_COMPLETE || heap->parked_due)
+    if (collection->urgency == ORR_URGENCY_COMPLETE || (heap->parked_due && !collection->budget_ns))
         return true;
     if (collection->urgency == ORR_URGENCY_REQUESTED)
         return settings->budget == 0;
@@ -277,7 +277,7 @@ explore_all(struct orr_thread *thread, struct trial *trial, struct orr_collectio
     collection->candidates = candidates.total;
     orr_buffer_each(&candidates, explore_entry, &exploration);
     collection->more = exploration.is_over;
-    collection->is_partial = exploration.is_over || trial->aside != 0;
+    collection->is_partial = exploration.is_over || trial->aside != 0 || heap->parked_due;
     orr_store_relaxed(&heap->orphan_count, heap->orphans.total); /* relaxed: an estimate */
     orr_buffer_clear(&candidates);
 }

@@ -10,8 +10,8 @@
  *
  * sync        publishes                           observes                               then visible
  * collecting  orr_collecting_end, finish: store,  orr_collecting_begin: cas, acquire;    the last collection's doings
- *             release                             begin, wait_for_callbacks, freeze.c: load,
- *                                                 acquire
+ *             release                             begin_after_another, wait_for_callbacks,
+ *                                                 freeze.c: load, acquire
  * finalizing  orr_gc_finalizing: store, release   wait_for_collection: load, acquire     how many are pending
  *
  * Both are one word, heap->collecting, so that who sleeps on it is woken by either.
@@ -223,15 +223,16 @@ run_collection(struct orr_thread *thread, struct orr_collection *collection)
 }
 
 /* Waits in a blocking region until nobody collects. False: whoever does has come to callbacks, which may wait
- * for us. */
+ * for us. True: gc.waiting is higher by `precedence`, since when no callback of ours can have run. */
 static bool
-wait_for_collection(struct orr_thread *thread)
+wait_for_collection(struct orr_thread *thread, uint32_t precedence)
 {
     struct orr_heap *heap = thread->heap;
     /* sync:finalizing  acquire: how many are pending */
     if (orr_load_acquire(&heap->collecting) == ORR_COLLECTING_FINALIZES)
         return false;
     orr_block_enter(thread);
+    orr_add_relaxed(&heap->gc.waiting, precedence); /* relaxed: see begin */
     orr_park(&heap->collecting, ORR_COLLECTING, ORR_PARK_NS);
     orr_block_leave(thread);
     return true;
@@ -278,39 +279,37 @@ is_out_of_patience(struct orr_thread *thread, enum waiting waiting, uint64_t beg
     return true;
 }
 
-/* Waits for the right to collect, as begin says. */
+/* As begin; another thread collects. */
 static bool
 begin_after_another(struct orr_thread *thread, const struct orr_collection *collection, enum waiting waiting)
 {
     struct orr_heap *heap = thread->heap;
     _Atomic(uint64_t) *done = &heap->gc.done[collection->urgency][collection->generation];
+    uint32_t precedence = collection->urgency != ORR_URGENCY_AUTOMATIC;
     /* relaxed: a collection that we know nothing of has not stopped us yet, and sees what garbage we have now */
     uint64_t begun = orr_load_relaxed(&heap->collections_begun);
     unsigned looks = 0;
-    while (!orr_collecting_begin(thread)) {
-        if (is_out_of_patience(thread, waiting, begun, looks++) || !wait_for_collection(thread))
-            return false;
-        if (orr_load_acquire(done) > begun) /* sync:collecting  acquire */
-            return false;
+    while (!is_out_of_patience(thread, waiting, begun, looks++) && wait_for_collection(thread, precedence)) {
+        bool is_done = orr_load_acquire(done) > begun; /* sync:collecting  acquire */
+        bool begins = !is_done && orr_collecting_begin(thread);
+        orr_sub_relaxed(&heap->gc.waiting, precedence); /* relaxed: see begin */
+        if (is_done || begins)
+            return begins;
     }
-    return true;
+    return false;
 }
 
-/* Takes the right to collect; false: somebody did, after the call, what was asked for, or we may not wait. */
+/* Takes the right to collect; false: somebody did, after the call, what was asked for; or we may not wait; or, being
+ * a trigger or a step, we leave it to who waits for more. */
 static bool
 begin(struct orr_thread *thread, const struct orr_collection *collection, enum waiting waiting)
 {
-    _Atomic(uint32_t) *others = &thread->heap->gc.waiting;
-    /* relaxed, all: it only keeps triggers and steps, time after time, from being first */
-    if (thread->collecting || (collection->urgency == ORR_URGENCY_AUTOMATIC && orr_load_relaxed(others) != 0))
+    /* relaxed: it only keeps triggers and steps from being first time after time */
+    if (thread->collecting ||
+        (collection->urgency == ORR_URGENCY_AUTOMATIC && orr_load_relaxed(&thread->heap->gc.waiting) != 0))
         return false;
-    if (waiting == NOT_AT_ALL)
-        return orr_collecting_begin(thread);
-    uint32_t one = collection->urgency != ORR_URGENCY_AUTOMATIC;
-    orr_add_relaxed(others, one);
-    bool begins = begin_after_another(thread, collection, waiting);
-    orr_sub_relaxed(others, one);
-    return begins;
+    return orr_collecting_begin(thread) ||
+           (waiting != NOT_AT_ALL && begin_after_another(thread, collection, waiting));
 }
 
 /* What is partial was done for those alone who asked for no more, and not even for them if time ended it.
@@ -319,7 +318,9 @@ static void
 finish(struct orr_thread *thread, const struct orr_collection *collection)
 {
     const int most = collection->is_partial ? (int)collection->urgency - collection->more : ORR_URGENCY_COMPLETE;
-    orr_add_relaxed(&thread->heap->collections_done, 1); /* relaxed: seen by who sees the numbers below */
+    /* relaxed, both: seen by who sees the numbers below */
+    orr_store_relaxed(&thread->heap->gc.freed_last, collection->freed);
+    orr_add_relaxed(&thread->heap->collections_done, 1);
     for (int urgency = 0; urgency <= most; urgency++)
         for (int i = 0; i <= collection->generation; i++)
             orr_store_release(&thread->heap->gc.done[urgency][i], collection->number);
@@ -343,19 +344,21 @@ orr_collection_run(struct orr_thread *thread, struct orr_collection *collection,
     run(thread, collection, waits ? UNTIL_IT_ENDS : NOT_AT_ALL);
 }
 
-/* Whether it freed something, or may have: another thread collected. */
+/* Whether something was freed, by this thread or by who collected instead. */
 static bool
 collect(struct orr_thread *thread, const char *cause, enum orr_urgency urgency,
         enum waiting waiting)
 {
+    struct orr_heap *heap = thread->heap;
     struct orr_collection collection = {
         .cause = cause, .urgency = urgency, .generation = ORR_GENERATION_OLDEST};
-    /* relaxed, both: before the number that ended our wait (finish) */
-    const uint64_t done = orr_load_relaxed(&thread->heap->collections_done);
-    if (thread->heap->collector->collect)
+    /* relaxed, all: before the number that ended our wait (finish) */
+    const uint64_t done = orr_load_relaxed(&heap->collections_done);
+    if (heap->collector->collect)
         run(thread, &collection, waiting);
-    return collection.number ? collection.freed != 0
-                             : orr_load_relaxed(&thread->heap->collections_done) != done;
+    if (collection.number)
+        return collection.freed != 0;
+    return orr_load_relaxed(&heap->collections_done) != done && orr_load_relaxed(&heap->gc.freed_last) != 0;
 }
 
 void

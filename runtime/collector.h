@@ -94,8 +94,9 @@ void orr_counts_settle(struct orr_thread *thread);
 /* World stopped. Takes all candidates of all threads into *candidates, which must be empty. */
 void orr_candidates_take(struct orr_heap *heap, struct orr_buffer *candidates);
 
-/* World stopped. Claims a living object for heap->parked without a decrement, if nothing names it. Without memory the
- * claim is not made, and counted as lost. */
+/* World stopped, ORR_NEEDS_CANDIDATES. Claims a living object for heap->parked without a decrement, if nothing names it,
+ * and has the next collection look there (parked_due), which ends that. Without memory the claim is not made, and
+ * counted as lost. */
 void orr_candidate_claim(struct orr_thread *thread, struct orr_object *object);
 
 /* World stopped. Ends the claim an entry of a candidate buffer stands for. Returns the object if it lives

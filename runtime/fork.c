@@ -307,7 +307,7 @@ settle_collection(struct orr_thread *thread)
         heap->collector->forked(thread, true);
     thread->collecting = false;
     orr_store_relaxed(&heap->gc.finalizers_pending, 0);
-    orr_store_relaxed(&heap->gc.taken_at_complete, heap->gc.taken_before); /* it was not complete */
+    orr_store_relaxed(&heap->gc.taken_at_complete, heap->gc.taken_before); /* as before it */
     orr_store_relaxed(&heap->collections_done, orr_load_relaxed(&heap->collections_begun));
     orr_store_relaxed(&heap->collecting, ORR_COLLECTING_NOBODY);
 }

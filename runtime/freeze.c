@@ -40,13 +40,15 @@ end_newborns(struct orr_thread *thread)
     orr_buffer_filter(&newborns, ends_claim, thread);
 }
 
+enum { FREEZE_MOST = 100 }; /* others may begin to collect each time in between */
+
 /* Collects; then takes the right to collect. False: it is a callback of a collection that asks, or a collection waits
- * for its own. */
+ * for its own, or for others there was no getting to it. */
 static bool
 collect_and_keep_others_from_it(struct orr_thread *thread)
 {
     struct orr_heap *heap = thread->heap;
-    do {
+    for (int i = 0; i < FREEZE_MOST; i++) {
         struct orr_collection collection = {
             .cause = "freeze", .urgency = ORR_URGENCY_COMPLETE, .generation = ORR_GENERATION_OLDEST};
         /* relaxed: a collection that begins later sees what garbage we have now */
@@ -55,8 +57,10 @@ collect_and_keep_others_from_it(struct orr_thread *thread)
         /* sync:collecting  acquire: perhaps another thread's */
         if (orr_load_acquire(&heap->gc.done[ORR_URGENCY_COMPLETE][ORR_GENERATION_OLDEST]) <= begun)
             return false;
-    } while (!orr_collecting_begin(thread));
-    return true;
+        if (orr_collecting_begin(thread))
+            return true;
+    }
+    return false;
 }
 
 /* Without garbage: collects first, and keeps the right to collect until all is frozen. */
@@ -101,7 +105,7 @@ orr_gc_unfreeze(struct orr_thread *thread)
     orr_world_stop(heap, thread);
     orr_counts_settle(thread); /* so that what is no corpse has counts */
     heap->kind->walk(heap, 0, 1, unfreeze_object, thread);
-    heap->parked_due = true;
+    heap->parked_due = heap->wants_candidates && !heap->wants_newborns;
     orr_store_relaxed(&heap->gc.frozen, (uint64_t)0);
     orr_world_resume(heap);
 }

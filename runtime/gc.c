@@ -358,7 +358,8 @@ orr_gc_end(struct orr_thread *thread, struct orr_collection *collection)
     stats->duration_ns += duration_ns;
     orr_mutex_unlock(&gc->lock);
     if (collection->is_partial)
-        orr_store_relaxed(&gc->taken_at_complete, gc->taken_before); /* relaxed: an estimate */
+        orr_store_relaxed(&gc->taken_at_complete, gc->taken_before); /* relaxed, both: an estimate */
+    gc->taken_before = orr_load_relaxed(&gc->taken_at_complete);      /* no fork takes it back now */
     orr_store_relaxed(&gc->last_ns[collection->generation], duration_ns); /* relaxed: an estimate */
     uint32_t debug = orr_gc_debug(heap);
     if (collection->uncollectable && (debug & ORR_DEBUG_UNCOLLECTABLE))

@@ -87,7 +87,7 @@ enum orr_status orr_gc_collect_wait(struct orr_thread *thread, int generation,
 /* Collects a little: what is likely to take no longer than budget_ns, judged by what collections of this heap
  * took so far; the oldest generation that fits. result->more: nothing fitted, or something was left that another step
  * may find (what a collector puts aside as too large, as `trial` does, none may); number 0 without it: another
- * collection is under way. */
+ * collection is under way, or about to be. */
 enum orr_status orr_gc_step(struct orr_thread *thread, uint64_t budget_ns,
                             struct orr_gc_result *result);
 
@@ -151,7 +151,8 @@ bool orr_gc_garbage_append(struct orr_thread *thread, struct orr_object *object)
  * subtracts a reference to it, so a child process keeps sharing its pages (fork.h). Collects first, so that no
  * garbage is frozen. Frozen objects are counted as before and die by their last release. False: the heap
  * cannot be walked, the caller is a callback of a collection, or a collection is at its callbacks; nothing was done.
- * Unfreeze moves all of it to the oldest generation, or makes it candidates. Effect on an object in a merge queue:
+ * Unfreeze moves all of it to the oldest generation, or makes it candidates for
+ * the next collection. Effect on an object in a merge queue:
  * none; the entry is merged as always. Rules 27 to 29. */
 bool orr_gc_freeze(struct orr_thread *thread);
 void orr_gc_unfreeze(struct orr_thread *thread);

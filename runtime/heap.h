@@ -101,6 +101,7 @@ struct orr_gc {
     _Atomic(double) trigger_ratio;
     /* Number of the last collection that did what one of this urgency does, for at least this generation. */
     _Atomic(uint64_t) done[ORR_URGENCIES][ORR_GENERATIONS];
+    _Atomic(uint64_t) freed_last;        /* objects, by the last collection that ended */
     _Atomic(uint32_t) waiting;           /* threads that wait to collect, because more than a trigger asks for it */
     _Atomic(uint64_t) taken_at_complete; /* bytes_taken when the last complete collection began */
     uint64_t taken_before;               /* the same when the present one began; of who collects */
@@ -136,7 +137,7 @@ struct orr_heap {
     struct orr_thread_counters gone; /* summed counters of detached threads */
     struct orr_buffer orphans;       /* candidates of detached threads */
     _Atomic(uint64_t) orphan_count;  /* how many, for triggers, which look without a lock */
-    struct orr_buffer parked;        /* candidates that a collector put aside; still claimed */
+    struct orr_buffer parked;        /* candidates that were put aside, or named without a decrement; claimed */
     bool parked_due;                 /* the next collection looks at them; changed with the world stopped */
 
     struct orr_mutex owners_lock; /* handing out ids */

@@ -102,9 +102,10 @@ orr_candidate_claim(struct orr_thread *thread, struct orr_object *object)
         thread->heap->rc->has_owner && !(orr_load_relaxed(&object->shared) & ORR_SHARED_UNCLAIMED);
     if (!(count & ORR_UNCLAIMED) || in_shared || orr_is_immortal(object))
         return;
-    if (orr_buffer_push(&thread->heap->parked, (uintptr_t)object))
+    if (orr_buffer_push(&thread->heap->parked, (uintptr_t)object)) {
         orr_store_relaxed(&object->count, count & ~ORR_UNCLAIMED);
-    else
+        thread->heap->parked_due = true;
+    } else
         orr_add_relaxed(&thread->counters.candidates_lost, 1);
 }
 

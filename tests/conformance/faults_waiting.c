@@ -109,8 +109,8 @@ f6_blocks(void)
     cr_assert_eq(orr_gc_collect(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
     if (stage_finds_all()) {
         cr_assert_eq(result.number, 0, "%s", world_name(&stage.world));
-        cr_assert_eq(result.finalizers_pending, 3 - orr_load_acquire(&stage.finalized), "%s: %lu", world_name(&stage.world),
-                     (unsigned long)result.finalizers_pending);
+        cr_assert_eq(result.finalizers_pending, 3 - orr_load_acquire(&stage.finalized), "%s: %lu",
+                     world_name(&stage.world), (unsigned long)result.finalizers_pending);
         cr_assert_eq(orr_gc_collect_wait(thread, ORR_GENERATION_OLDEST, &result, NULL), ORR_OK);
         cr_assert_eq(result.number, 0, "%s", world_name(&stage.world));
         cr_assert(result.finalizers_pending > 0, "%s", world_name(&stage.world));

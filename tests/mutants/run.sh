@@ -231,13 +231,14 @@ try_bug() {
 mkdir -p "$place"
 copy
 : >"$results"
+[ "$records" = yes ] && from='' || from=$tree/ # the copy's: the sources may change meanwhile, and their patches with them
 for patch in "${patches[@]}"; do
-    try_bug seeded "$patch"
+    try_bug seeded "$from$patch"
 done
 if [ "$sampled" -gt 0 ]; then
     rm -rf "$place/made"
     mkdir -p "$place/made"
-    "$tree/$here/sample.sh" "$sampled" "$seed" "$PWD/$place/made" # of the copy: the sources may change meanwhile
+    "$tree/$here/sample.sh" "$sampled" "$seed" "$PWD/$place/made"
     for patch in "$place"/made/*.patch; do
         try_bug made "$patch"
     done

@@ -101,7 +101,11 @@ Test(fork_destroys, a_collection_that_vanished_was_not_complete_and_who_waited_f
     struct orr_os_thread actor, other;
     stage_open("trial");
     expect_eq(orr_type_register(&destroyed_type, NULL), ORR_OK);
+    orr_release(thread, orr_new(thread, &destroyed_type));
+    orr_store_relaxed(&taken[DESTROY], 0);
+    orr_collect(thread, "test");
     complete_at = orr_load_relaxed(&heap->gc.taken_at_complete);
+    cr_assert(complete_at != 0);
     wait_at = DESTROY;
     wait_turn = 1;
     cr_assert(orr_os_thread_start(&actor, die_without_a_word, NULL, 0));

@@ -200,13 +200,21 @@ Test(patience, who_asks_within_his_own_collection_is_not_kept_waiting, .timeout 
 
 /* --- memory that finalizers have -------------------------------------------------------------------------- */
 
+static struct orr_thread *wanting;
+static _Atomic(uint32_t) wants;
+
+/* Ends when the other thread waits for memory. */
 static void
 nap(struct orr_thread *thread, struct orr_object *object)
 {
     (void)object;
+    if (orr_load_acquire(&is_done)) /* the other's own */
+        return;
     orr_store_release(&has_come, 1);
+    await(thread, &wants);
     orr_block_enter(thread);
-    orr_sleep_ns(20000000);
+    while (orr_load_acquire(&wanting->state) != ORR_THREAD_BLOCKED)
+        orr_yield();
     orr_block_leave(thread);
 }
 
@@ -217,15 +225,23 @@ static const struct orr_type big = {.name = "big",
                                     .finalize = nap,
                                     .index = &big_index};
 
+enum { PATIENCE_NS = 90000000 };
+
 static void *
 want_as_much(void *unused)
 {
-    struct orr_thread *thread = small_attach(heap);
-    await(thread, &has_come);
-    struct orr_object *const object = orr_new(thread, &big);
-    cr_assert(object, "it was there a moment later");
-    orr_release(thread, object);
-    orr_thread_detach(thread);
+    struct orr_object *object = NULL;
+    wanting = small_attach(heap);
+    await(wanting, &has_come);
+    while (!object) {
+        const uint64_t start_ns = orr_clock_ns();
+        orr_store_release(&wants, 1);
+        object = orr_new(wanting, &big);
+        cr_assert(object || orr_clock_ns() - start_ns > PATIENCE_NS, "it would have been there a moment later");
+    }
+    orr_store_release(&is_done, 1);
+    orr_release(wanting, object);
+    orr_thread_detach(wanting);
     return unused;
 }
 

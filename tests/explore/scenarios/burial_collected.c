@@ -1,5 +1,6 @@
-/* burial_collected.c - an object of two references is half buried when there is no memory to queue the second one; while
- * that waits for its turn to stop the world, another thread collects, and finds neither what was dropped nor garbage.
+/* burial_collected.c - an object of two references is half buried when there is no memory to queue the second one;
+ * while that waits for its turn to stop the world, another thread collects, and finds neither what was dropped nor
+ * garbage.
  */
 #include "tests/explore/explore.h"
 

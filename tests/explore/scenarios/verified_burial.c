@@ -1,6 +1,6 @@
-/* verified_burial.c - a chain of the dead is half buried when there is no memory to queue what hangs from it, and has let
- * go of something else before; while that waits for its turn to stop the world, another thread verifies the heap, and
- * its books are right. */
+/* verified_burial.c - a chain of the dead is half buried when there is no memory to queue what hangs from it, and has
+ * let go of something else before; while that waits for its turn to stop the world, another thread verifies the heap,
+ * and its books are right. */
 #include "tests/explore/explore.h"
 
 #include "runtime/mutator.h"
