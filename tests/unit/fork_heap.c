@@ -6,35 +6,14 @@
 #include "runtime/mutator.h"
 
 #include "bench/usage.h"
-#include "runtime/fork.h"
-#include "runtime/gc.h"
-#include "tests/unit/small_heap.h"
+#include "tests/unit/fork_stage.h"
 
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum {
-    CHILD_DONE = 42,    /* not 0: a failed assertion in a child must not end as a success */
-    CHILD_SECONDS = 60, /* a child that hangs dies of it */
-    NODES = 200000      /* 9.6 MB */
-};
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN true
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN false
-#endif
+enum { NODES = 200000 }; /* 9.6 MB */
 
 TestSuite(fork_heap, .disabled = UNDER_TSAN);
 
-static struct orr_heap *heap;
-static struct orr_thread *thread;
 static struct orr_root chain;
 
 static void
@@ -72,50 +51,24 @@ drop_chain(void)
     orr_root_remove(heap, &chain);
 }
 
-static void
-expect_child(pid_t child)
-{
-    int status;
-    cr_assert(child > 0);
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE, "status %x",
-              (unsigned)status);
-}
-
-static void
-in_child(bool (*body)(void))
-{
-    orr_fork_prepare(thread);
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(CHILD_SECONDS);
-        orr_fork_child(thread);
-        _exit(body() ? CHILD_DONE : 1);
-    }
-    orr_fork_parent(thread);
-    expect_child(child);
-}
-
 /* --- markers ------------------------------------------------------------------------------------------------ */
 
-static bool
+static void
 mark_and_drop(void)
 {
     orr_settle(thread);
-    const bool whole = small_live(heap) == NODES;
+    expect_eq(small_live(heap), NODES);
     drop_chain();
     orr_settle(thread);
-    const bool empty = small_live(heap) == 0;
+    expect_eq(small_live(heap), 0);
     close_heap();
-    return whole && empty;
 }
 
-static bool
+static void
 close_without_a_collection(void)
 {
     drop_chain();
     close_heap();
-    return true;
 }
 
 Test(fork_heap, a_team_of_markers_works_again_in_the_child)
@@ -123,23 +76,23 @@ Test(fork_heap, a_team_of_markers_works_again_in_the_child)
     open_heap("mark", 3);
     plant_chain();
     orr_settle(thread);
-    in_child(mark_and_drop);
-    in_child(close_without_a_collection);
-    cr_assert(mark_and_drop());
+    fork_once(thread, mark_and_drop);
+    fork_once(thread, close_without_a_collection);
+    mark_and_drop();
 }
 
 /* --- pages -------------------------------------------------------------------------------------------------- */
 
 static uint64_t *own_bytes; /* in memory that parent and child share */
 
-static bool
+static void
 collect_and_measure(void)
 {
     const struct orr_measure before = orr_usage_private_dirty();
     orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL);
     const struct orr_measure after = orr_usage_private_dirty();
     *own_bytes = after.value - before.value;
-    return before.is_measured && after.is_measured;
+    expect(before.is_measured && after.is_measured, "pages of its own can be counted");
 }
 
 /* What a collection in a child makes its own. */
@@ -151,7 +104,7 @@ measure_child(const char *collector, bool freezes)
     orr_gc_collect(thread, ORR_GENERATION_OLDEST, NULL, NULL);
     if (freezes)
         cr_assert(orr_gc_freeze(thread));
-    in_child(collect_and_measure);
+    fork_once(thread, collect_and_measure);
     drop_chain();
     close_heap();
     return *own_bytes;
@@ -195,12 +148,13 @@ Test(fork_heap, several_heaps_are_prepared_one_after_the_other)
     void (*const go_on)(struct orr_thread *) = child == 0 ? orr_fork_child : orr_fork_parent;
     go_on(first);
     go_on(thread);
-    const bool sound = is_sound(first) && is_sound(thread);
+    is_child = child == 0;
+    expect(is_sound(first) && is_sound(thread), "both are sound");
+    if (!is_child)
+        expect_child(thread, child);
     close_heap();
     orr_thread_detach(first);
     orr_heap_destroy(first_heap);
-    if (child == 0)
-        _exit(sound ? CHILD_DONE : 1);
-    cr_assert(sound);
-    expect_child(child);
+    if (is_child)
+        _exit(CHILD_DONE);
 }
