@@ -5,7 +5,7 @@
 # a bug, in a line "Killed by: TIER TEST" of its patch, is tried before all others. With --sample, N bugs more, made by
 # sample.awk from the protocol files. Then prints who was killed by what and after how long, and the score.
 #   --record   first killers are written into the patches, and known ones are not tried first
-#   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 35 minutes go
+#   --nightly  all of the seeded, and 20 made ones by the seed of the day, as far as 30 minutes go
 #   --check    only looks whether every patch, and every line of harmless.txt, still fits the sources
 #   --list     only names them
 # Exit status: 0 all killed; 1 a seeded bug survived or there was no time for it, or fewer than nine tenths of the made
@@ -45,7 +45,7 @@ while [ $# -gt 0 ]; do
     --nightly)
         sampled=20
         seed=$(date +%j)
-        limit=2100
+        limit=1800
         ;;
     --check | --list) mode=${1#--} ;;
     --record) records=yes ;;
