@@ -14,8 +14,8 @@
  *   restoring pass is not needed.
  *   A candidate that reaches more than a budget is put aside (undone, and parked): a touch of one object
  *   of a large live heap must not cost a walk of that heap. The parked are looked at, without a budget,
- *   when the heap has grown by half, when memory runs out, when something was unfrozen, or when the program
- *   asks for a collection.
+ *   when the heap has grown by half, when memory runs out, when something was unfrozen (or could not be put on
+ *   the list of garbage), or when the program asks for a collection.
  *   A step (orr_gc_step) explores for half its time; candidates that it does not come to stay claimed, among the
  *   heap's orphans, for the next collection.
  *

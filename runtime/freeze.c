@@ -42,8 +42,8 @@ end_newborns(struct orr_thread *thread)
 
 enum { FREEZE_MOST = 100 }; /* others may begin to collect each time in between */
 
-/* Collects; then takes the right to collect. False: it is a callback of a collection that asks, or a collection waits
- * for its own, or for others there was no getting to it. */
+/* Collects; then takes the right to collect. False: a callback of a collection asks, or a collection is at its
+ * callbacks, or others were first each time. */
 static bool
 collect_and_keep_others_from_it(struct orr_thread *thread)
 {

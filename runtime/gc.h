@@ -150,10 +150,9 @@ bool orr_gc_garbage_append(struct orr_thread *thread, struct orr_object *object)
 /* Moves every tracked, reachable object to the permanent set: no collection looks at it, writes to it, or
  * subtracts a reference to it, so a child process keeps sharing its pages (fork.h). Collects first, so that no
  * garbage is frozen. Frozen objects are counted as before and die by their last release. False: the heap
- * cannot be walked, the caller is a callback of a collection, or a collection is at its callbacks; nothing was done.
- * Unfreeze moves all of it to the oldest generation, or makes it candidates for
- * the next collection. Effect on an object in a merge queue:
- * none; the entry is merged as always. Rules 27 to 29. */
+ * cannot be walked, the caller is a callback of a collection, a collection is at its callbacks, or others began one
+ * whenever it tried; nothing was frozen. Unfreeze moves all of it to the oldest generation, or makes it candidates for
+ * the next collection. Effect on an object in a merge queue: none; the entry is merged as always. Rules 27 to 29. */
 bool orr_gc_freeze(struct orr_thread *thread);
 void orr_gc_unfreeze(struct orr_thread *thread);
 uint64_t orr_gc_freeze_count(struct orr_thread *thread);
